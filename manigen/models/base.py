@@ -1,0 +1,129 @@
+"""What every generator has, and what a new family has to bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol, overload
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from manigen import checks, seeds
+from manigen.errors import BadInput, NotPossible
+
+CHUNK = 512  # pictures decoded or encoded at once: bounds memory, costs nothing
+
+
+class Sampler(Protocol):
+    """A distribution over codes, fitted after training (the `samplers` room)."""
+
+    def sample(self, n: int, seed: int) -> np.ndarray: ...
+
+
+class Generator(nn.Module):
+    """A trained model that turns codes z (n, d) into pictures x (n, c, h, w) in [0, 1].
+
+    A family sets `players`, builds its networks in `__init__`, and answers `decode_batch`, `losses` and, where it has
+    an encoder, `encode_batch`. `losses(player, x, rng)` returns that player's named losses; `total` is the one that
+    player minimises, the others are drawn as curves.
+    """
+
+    players: ClassVar[tuple[str, ...]] = ("model",)
+    encodes: ClassVar[bool] = True
+
+    name = "untrained"
+    family = ""
+    seed = 0
+    sampler: Sampler | None = None
+
+    def __init__(self, shape: tuple[int, int, int], dim: int) -> None:
+        super().__init__()
+        self.shape: tuple[int, int, int] = tuple(int(side) for side in shape)  # type: ignore[assignment]
+        self.dim = checks.count(dim, "dim", 1, 4096)
+        if self.dim > int(np.prod(self.shape)):
+            raise BadInput(f"A code of {dim} numbers is longer than the picture's own {int(np.prod(self.shape))}.")
+        self.knobs: dict[str, Any] = {}
+
+    # --- what a family writes -------------------------------------------------------------------------------------
+
+    def decode_batch(self, z: Tensor) -> Tensor:
+        """Codes (n, d) to pictures (n, c, h, w) in [0, 1]; differentiable."""
+        raise NotImplementedError
+
+    def encode_batch(self, x: Tensor) -> Tensor:
+        """Pictures (n, c, h, w) to codes (n, d): the same answer every time; differentiable."""
+        raise NotPossible(f"A {self.family or 'generator'} of this kind has no encoder: it makes pictures, reads none.")
+
+    def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Named losses of `player` on pictures x (n, c, h, w); it minimises the one called `total`."""
+        raise NotImplementedError
+
+    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
+        """The weights that `player` moves."""
+        return self.parameters()
+
+    def settings_of(self, player: str) -> dict[str, Any]:
+        """What `player`'s Adam is given beside the learning rate."""
+        return {}
+
+    # --- what everyone uses ---------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @overload
+    def decode(self, z: Tensor) -> Tensor: ...
+    @overload
+    def decode(self, z: np.ndarray) -> np.ndarray: ...
+
+    def decode(self, z: Any) -> Any:
+        """Return the pictures x (n, c, h, w) in [0, 1] that codes z (n, d) stand for.
+
+        A tensor stays a tensor, differentiable and unchecked; anything else is checked and comes back as NumPy.
+        Raises `BadInput` for codes of another width, or that are not finite.
+        """
+        if isinstance(z, Tensor):
+            return self.decode_batch(z)
+        return self._in_chunks(self.decode_batch, checks.codes(z, self.dim))
+
+    @overload
+    def encode(self, x: Tensor) -> Tensor: ...
+    @overload
+    def encode(self, x: np.ndarray) -> np.ndarray: ...
+
+    def encode(self, x: Any) -> Any:
+        """Return the codes z (n, d) of pictures x (n, c, h, w) in [0, 1]: the posterior mean, no chance in it.
+
+        Raises `NotPossible` where the model has no encoder, `BadInput` for pictures of another shape or range.
+        """
+        if isinstance(x, Tensor):
+            return self.encode_batch(x)
+        if not self.encodes:
+            raise NotPossible(f"{self.name} ({self.family}) has no encoder: it makes pictures but cannot read one.")
+        return self._in_chunks(self.encode_batch, checks.images(x, self.shape))
+
+    def sample_codes(self, n: int, seed: int = 0) -> np.ndarray:
+        """Return n codes (n, d) from the model's own distribution over codes: the fitted sampler, else N(0, I)."""
+        n = checks.count(n)
+        if self.sampler is not None:
+            return self.sampler.sample(n, seed)
+        return seeds.numpy_stream(seed).standard_normal((n, self.dim), dtype=np.float32)
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Return n generated pictures (n, c, h, w) in [0, 1]; the same seed gives the same pictures."""
+        return self.decode(self.sample_codes(n, seed))
+
+    def _in_chunks(self, run: Any, rows: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            parts = [
+                run(torch.from_numpy(rows[at : at + CHUNK]).to(self.device)).cpu().numpy()
+                for at in range(0, len(rows), CHUNK)
+            ]
+        return np.concatenate(parts)
+
+
+def per_picture(values: Tensor) -> Tensor:
+    """Sum over a picture's pixels, mean over the batch: the scale every reconstruction loss here is given in."""
+    return values.flatten(1).sum(1).mean()

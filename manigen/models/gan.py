@@ -1,0 +1,73 @@
+"""The generative adversarial network: a forger paints from noise, a critic compares forgeries with real pictures.
+
+    critic   minimises  E[ softplus(C(G(z)) - C(x)) ]  +  r/2 E|grad C(x)|^2  +  r/2 E|grad C(G(z))|^2
+    forger   minimises  E[ softplus(C(x) - C(G(z))) ]
+
+The pairing of each forgery with a real picture keeps the forger from settling on a few pictures, and the two gradient
+penalties make the game converge near its solution. It has no encoder: codes for a map are samples of N(0, I).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from manigen.cards import Card, Knob
+from manigen.models.base import Generator
+from manigen.models.networks import Decoder, Encoder
+
+card = Card(
+    title="Generative adversarial network",
+    sentence="A forger paints pictures from noise until a critic, trained against it, can no longer tell them apart.",
+    reference="Huang, Gokaslan, Kuleshov, Tompkin 2024, The GAN is dead; long live the GAN! (R3GAN)",
+    link="https://arxiv.org/abs/2501.05441",
+    knobs=(
+        Knob("dim", 16, "How many numbers a code has.", 1, 512),
+        Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
+        Knob("penalty", 2.0, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
+    ),
+    facts={"sampler": "normal", "losses": ("forger", "critic", "penalty")},
+)
+
+
+class Model(Generator):
+    """Two players who take turns: the critic looks, then the forger paints."""
+
+    players: ClassVar[tuple[str, ...]] = ("critic", "forger")
+    encodes: ClassVar[bool] = False
+
+    def __init__(self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, penalty: float = 2.0) -> None:
+        super().__init__(shape, dim)
+        self.decoder = Decoder(shape, dim, width)
+        self.critic = Encoder(shape, 1, width)
+        self.penalty = penalty
+
+    def decode_batch(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
+        return (self.critic if player == "critic" else self.decoder).parameters()
+
+    def settings_of(self, player: str) -> dict[str, Any]:
+        return {"betas": (0.0, 0.99)}
+
+    def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        z = torch.randn((len(x), self.dim), generator=rng, device=x.device)
+        if player == "forger":
+            forger = nn.functional.softplus(self.critic(x).detach() - self.critic(self.decoder(z))).mean()
+            return {"total": forger, "forger": forger}
+        real = x.detach().requires_grad_(True)
+        fake = self.decoder(z).detach().requires_grad_(True)
+        on_real, on_fake = self.critic(real), self.critic(fake)
+        critic = nn.functional.softplus(on_fake - on_real).mean()
+        penalty = steepness(on_real, real) + steepness(on_fake, fake)
+        return {"total": critic + self.penalty / 2 * penalty, "critic": critic, "penalty": penalty}
+
+
+def steepness(scores: Tensor, x: Tensor) -> Tensor:
+    """Return E|grad C(x)|^2, the critic's mean squared slope at the pictures x it has just scored."""
+    (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()

@@ -1,0 +1,218 @@
+"""The loop: players take turns, an average of the weights is kept, and the best average wins."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from manigen import checks, seeds
+from manigen.errors import BadInput, ManigenError
+from manigen.models import Generator
+from manigen.training import checkpoint
+
+AVERAGE = 0.999  # how much of the averaged weights survives a step
+WARM_UP = 200  # steps in which the learning rate rises from zero
+SLOWEST = 0.02  # share of the learning rate that is left at the end
+CHECK_EVERY = 250  # steps between two looks at the held-out pictures
+
+
+class Diverged(ManigenError):
+    """A loss became NaN or infinite; the last good state is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One round of all players."""
+
+    index: int  # steps done, counted from 1
+    seen: int  # pictures seen
+    budget: int  # pictures to be seen in all
+    losses: dict[str, float]  # named losses on this batch
+    held_out: float | None  # the model's own total loss on held-out pictures, where it was looked at in this step
+    per_second: float  # pictures a second since this process began
+
+    @property
+    def remaining_seconds(self) -> float:
+        """How long the rest will take at the present speed."""
+        return (self.budget - self.seen) / max(self.per_second, 1e-9)
+
+
+class Training:
+    """A run of `model` over uint8 `images` (n, c, h, w) until `budget` pictures have been seen.
+
+    Each step draws a batch, lets every player move once with Adam (learning rate warmed up, then a half cosine down),
+    and follows the weights with an exponential average, which is what is kept. Where the model encodes, the average
+    is scored on `held_out` pictures (cut from the train split, never the test split) and the best one is kept.
+
+    Raises `BadInput` for pictures that do not fit the model, `Diverged` for a loss that is not a number.
+    """
+
+    def __init__(
+        self,
+        model: Generator,
+        images: np.ndarray,
+        *,
+        budget: int,
+        batch: int = 256,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+        held_out: np.ndarray | None = None,
+    ) -> None:
+        for pictures in (images, held_out):
+            if pictures is not None and (pictures.dtype != np.uint8 or pictures.shape[1:] != model.shape):
+                raise BadInput(
+                    f"Training takes uint8 pictures {model.shape}, not {pictures.dtype} {pictures.shape[1:]}."
+                )
+        if len(images) < 2:
+            raise BadInput(f"Training needs at least 2 pictures, and there is {len(images)}.")
+        self.model, self.budget, self.seed = model, checks.count(budget, "budget", 1, 10**10), seeds.check(seed)
+        self.batch = min(checks.count(batch, "batch", 1, 65536), len(images))
+        self.learning_rate = learning_rate
+        device = model.device
+        self.images = torch.from_numpy(images).to(device)
+        self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
+        self.rng = seeds.torch_stream(seed, device.type)
+        self.optimisers = {
+            player: torch.optim.Adam(
+                model.weights_of(player), lr=learning_rate, **{"betas": (0.9, 0.99), **model.settings_of(player)}
+            )
+            for player in model.players
+        }
+        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.best: dict[str, Tensor] | None = None
+        self.best_score = math.inf
+        self.index = self.seen = 0
+        self._order: tuple[int, Tensor] | None = None
+
+    # --- the stream -----------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Step]:
+        began, before = time.perf_counter(), self.seen
+        while self.seen < self.budget:
+            losses = self._step()
+            last = self.seen >= self.budget
+            score = self._score() if self.index % CHECK_EVERY == 0 or last else None
+            per_second = (self.seen - before) / max(time.perf_counter() - began, 1e-9)
+            yield Step(self.index, self.seen, self.budget, losses, score, per_second)
+
+    def finish(self) -> Generator:
+        """Put the best averaged weights into the model, and return it ready for use."""
+        self.model.load_state_dict(self.best or self.average)
+        return self.model.eval()
+
+    def _step(self) -> dict[str, float]:
+        self.model.train()
+        x = self._batch()
+        losses: dict[str, float] = {}
+        for player, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = self._learning_rate()
+            optimiser.zero_grad(set_to_none=True)
+            named = self.model.losses(player, x, self.rng)
+            values = {name: float(loss.detach()) for name, loss in named.items()}
+            if not all(map(math.isfinite, values.values())):
+                raise Diverged(
+                    f"The {player}'s loss became {values['total']} after {self.seen:,} pictures; "
+                    "a smaller learning rate or a smaller weight of its terms usually cures it."
+                )
+            named["total"].backward()
+            optimiser.step()
+            losses |= {name if name != "total" or len(self.optimisers) == 1 else f"{player}_total": value
+                       for name, value in values.items()}  # fmt: skip
+        self.index += 1
+        self.seen += len(x)
+        self._follow()
+        return losses
+
+    def _batch(self) -> Tensor:
+        n = len(self.images)
+        per_epoch = n // self.batch
+        epoch, place = divmod(self.index, per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            order = seeds.numpy_stream(self.seed, 1, epoch).permutation(n)
+            self._order = epoch, torch.from_numpy(order).to(self.images.device)
+        rows = self._order[1][place * self.batch : (place + 1) * self.batch]
+        return self.images[rows].float().div_(255)
+
+    def _learning_rate(self) -> float:
+        done = self.seen / self.budget
+        fall = SLOWEST + (1 - SLOWEST) * 0.5 * (1 + math.cos(math.pi * done))
+        return self.learning_rate * min(1.0, (self.index + 1) / WARM_UP) * fall
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(AVERAGE, (1 + self.index) / (10 + self.index))
+        for name, value in self.model.state_dict().items():
+            self.average[name].lerp_(value, 1 - keep)
+
+    def _score(self) -> float | None:
+        """Score the averaged weights on the held-out pictures, and remember them when they are the best so far."""
+        if self.held_out is None or not self.model.encodes:
+            return None
+        current = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        rng = seeds.torch_stream(0, self.model.device.type)
+        total, player = 0.0, self.model.players[0]
+        with torch.no_grad():
+            for x in self.held_out.split(500):
+                losses = self.model.losses(player, x.float().div(255), rng)
+                total += float(losses["total"]) * len(x)
+        self.model.load_state_dict(current)
+        score = total / len(self.held_out)
+        if score < self.best_score:
+            self.best_score, self.best = score, {name: value.clone() for name, value in self.average.items()}
+        return score
+
+    # --- checkpoints ----------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> Path:
+        """Write the whole state of the run into `folder`, so that `resume` can go on as if nothing had happened."""
+        groups: dict[str, dict[str, Tensor]] = {"model": self.model.state_dict(), "average": self.average}
+        if self.best is not None:
+            groups["best"] = self.best
+        for player, optimiser in self.optimisers.items():
+            for at, state in optimiser.state_dict()["state"].items():
+                groups[f"adam.{player}.{at}"] = state
+        groups["chance"] = {"state": self.rng.get_state()}
+        facts = {"index": self.index, "seen": self.seen, "best_score": self.best_score, "plan": self.plan()}
+        return checkpoint.write(folder, groups, facts)
+
+    def resume(self, folder: Path) -> Training:
+        """Go back to the state saved in `folder`.
+
+        Raises `BadFile` when the checkpoint is damaged and `BadInput` when it belongs to another run.
+        """
+        groups, facts = checkpoint.read(folder)
+        if facts["plan"] != self.plan():
+            different = sorted(key for key, value in self.plan().items() if facts["plan"].get(key) != value)
+            raise BadInput(f"The checkpoint in {folder} belongs to a run with another {', '.join(different)}.")
+        self.model.load_state_dict(groups["model"])
+        self.average, self.best = groups["average"], groups.get("best")
+        for player, optimiser in self.optimisers.items():
+            prefix = f"adam.{player}."
+            state = {int(name[len(prefix) :]): group for name, group in groups.items() if name.startswith(prefix)}
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.rng.set_state(groups["chance"]["state"])
+        self.index, self.seen, self.best_score = facts["index"], facts["seen"], facts["best_score"]
+        return self
+
+    def plan(self) -> dict[str, Any]:
+        """What must be the same for a checkpoint to belong to this run."""
+        return {
+            "family": self.model.family,
+            "shape": list(self.model.shape),
+            "knobs": self.model.knobs,
+            "budget": self.budget,
+            "batch": self.batch,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+            "pictures": len(self.images),
+        }

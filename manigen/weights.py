@@ -1,0 +1,304 @@
+"""Weights: trained generators on disk, each a folder that says everything about itself.
+
+    weights/mnist-vae/  model.safetensors  sampler.npz  codes.npz  maps/umap.npz ...  card.json
+
+The card holds the sha256 of every file beside it, the command that remakes the folder, the data set's licence and the
+held-out figures. A file that is not what its card says is refused by name. Nothing here is ever unpickled. No data
+set's pictures are stored: what a map shows is decoded from the codes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from manigen import checks, files, seeds
+from manigen.errors import BadFile, BadInput, ManigenError, unknown
+
+if TYPE_CHECKING:
+    from manigen.datasets.base import Images
+    from manigen.models import Generator
+    from manigen.projections import Map
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+SPLITS = ("train", "test", "sample")  # where a row of codes comes from; `sample` is for models without an encoder
+ROWS = 10_000  # codes kept from each split
+MODEL, CODES, SAMPLER, CARD = "model.safetensors", "codes.npz", "sampler.npz", "card.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The codes a model comes with: what its maps show and its paths walk between.
+
+    `z` (n, d) float32; `labels` (n,) index into `classes` or -1; `split` (n,) index into `SPLITS`; `rows` (n,) row in
+    that split of the data set (for samples: the number of the draw); `error` (n,) mean squared error of the
+    reconstruction, NaN where there is nothing to compare with.
+    """
+
+    z: np.ndarray
+    labels: np.ndarray
+    split: np.ndarray
+    rows: np.ndarray
+    error: np.ndarray
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "z": self.z,
+            "labels": self.labels.astype(np.int16),
+            "split": self.split.astype(np.uint8),
+            "rows": self.rows.astype(np.int32),
+            "error": self.error.astype(np.float32),
+        }
+
+
+# --- finding and reading ------------------------------------------------------------------------------------------------
+
+
+def places() -> list[Path]:
+    """Return the folders models are looked for in: the shipped ones, then those named by MANIGEN_WEIGHTS."""
+    own = [Path(place) for place in os.environ.get("MANIGEN_WEIGHTS", "").split(os.pathsep) if place]
+    return [SHIPPED, *own]
+
+
+def folders() -> dict[str, Path]:
+    """Return every model's folder by its name."""
+    found: dict[str, Path] = {}
+    for place in places():
+        for card in sorted(place.glob(f"*/{CARD}")) if place.is_dir() else []:
+            found.setdefault(card.parent.name, card.parent)
+    return found
+
+
+def names() -> list[str]:
+    """Return the names of the models at hand."""
+    return list(folders())
+
+
+def folder_of(name_or_folder: str | Path) -> Path:
+    """Return the folder of a model given by name ('-' and '_' are alike) or by path.
+
+    Raises `UnknownName` with the known names where there is none.
+    """
+    found = folders()
+    text = str(name_or_folder)
+    for name, folder in found.items():
+        if name.replace("-", "_") == text.replace("-", "_"):
+            return folder
+    if isinstance(name_or_folder, Path) or os.sep in text or text.startswith("."):
+        if (Path(text) / CARD).is_file():
+            return Path(text)
+        raise BadFile(f"{text} is no model's folder: there is no {CARD} in it.")
+    raise unknown("model", text, list(found))
+
+
+def info(name_or_folder: str | Path) -> dict[str, Any]:
+    """Return a model's card, checked for the entries every card has."""
+    folder = folder_of(name_or_folder)
+    card = files.read_json(folder / CARD)
+    missing = {"name", "family", "shape", "knobs", "files", "data"} - set(card if isinstance(card, dict) else ())
+    if missing:
+        raise BadFile(f"{folder.name}/{CARD} is no model's card: it lacks {', '.join(sorted(missing))}.")
+    return card
+
+
+def checked(folder: Path, file: str, card: Mapping[str, Any]) -> Path:
+    """Return the path of a model's `file` once its sha256 is the one on the card, else raise `BadFile` naming both."""
+    expected = card["files"].get(file)
+    path = folder / file
+    if expected is None or not path.is_file():
+        raise BadFile(f"{folder.name} has no {file}.")
+    found = files.sha256(path)
+    if found != expected:
+        raise BadFile(
+            f"{folder.name}/{file} is damaged or was changed: its sha256 is {found[:16]}..., its card says {expected[:16]}...."
+        )
+    return path
+
+
+def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
+    """Return a trained generator by the name of a model at hand, or from a folder that `python -m manigen train` wrote.
+
+    Raises `UnknownName` for a name that is not there, `BadFile` for a file that is damaged or fails its hash.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from manigen import models, samplers
+
+    folder = folder_of(name_or_folder)
+    card = info(folder)
+    path = checked(folder, MODEL, card)
+    generator = models.build(card["family"], tuple(card["shape"]), card.get("seed", 0), **card["knobs"])
+    try:
+        generator.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes: {str(error)[:200]}") from None
+    generator.name = card["name"]
+    if SAMPLER in card["files"]:
+        generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
+    if "geodesic" in card:
+        generator.geodesic = card["geodesic"]
+    return generator.to(device or "cpu").eval().requires_grad_(False)
+
+
+def codes(name_or_folder: str | Path) -> Codes:
+    """Return the codes a model comes with."""
+    folder = folder_of(name_or_folder)
+    card = info(folder)
+    held = files.read_npz(checked(folder, CODES, card))
+    try:
+        return Codes(
+            checks.codes(held["z"]),
+            held["labels"].astype(np.int64),
+            held["split"].astype(np.int64),
+            held["rows"].astype(np.int64),
+            held["error"].astype(np.float32),
+            tuple(card["data"].get("classes", ())),
+        )
+    except KeyError as missing:
+        raise BadFile(f"{folder.name}/{CODES} lacks the array {missing}.") from None
+
+
+def maps(name_or_folder: str | Path) -> list[str]:
+    """Return the methods of the maps a model comes with, its best first."""
+    return list(info(name_or_folder).get("maps", {}))
+
+
+def load_map(name_or_folder: str | Path, method: str, z: np.ndarray | None = None) -> Map:
+    """Return the fitted map a model comes with; `z` saves reading its codes again where they are at hand."""
+    from manigen.projections import Map
+
+    folder = folder_of(name_or_folder)
+    card = info(folder)
+    if method not in card.get("maps", {}):
+        raise unknown("map", method, list(card.get("maps", {})))
+    held = files.read_npz(checked(folder, f"maps/{method}.npz", card))
+    return Map.from_arrays(held, codes(folder).z if z is None else z)
+
+
+# --- making and writing -------------------------------------------------------------------------------------------------
+
+
+def encode_splits(generator: Generator, train: Images, test: Images, rows: int = ROWS, seed: int = 0) -> Codes:
+    """Return the codes of at most `rows` train and `rows` test pictures, or as many samples where nothing encodes."""
+    if not generator.encodes:
+        z = generator.sample_codes(2 * rows, seed)
+        blank = np.full(len(z), np.nan, np.float32)
+        return Codes(z, np.full(len(z), -1), np.full(len(z), 2), np.arange(len(z)), blank, train.classes)
+    parts = []
+    for split, images in enumerate((train, test)):
+        chosen = np.sort(seeds.numpy_stream(seed, split).permutation(len(images))[:rows])
+        x = images.take(chosen).float()
+        z = generator.encode(x)
+        error = np.square(generator.decode(z) - x).mean(axis=(1, 2, 3), dtype=np.float64)
+        parts.append((z, images.labels[chosen], np.full(len(chosen), split), chosen, error.astype(np.float32)))
+    return Codes(*(np.concatenate(column) for column in zip(*parts, strict=True)), classes=train.classes)
+
+
+def make(
+    generator: Generator,
+    train: Images,
+    test: Images,
+    *,
+    maps: tuple[str, ...] = ("umap", "tsne", "pca"),
+    sampler: str = "normal",
+    rows: int = ROWS,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> tuple[Codes, dict[str, Map], dict[str, float]]:
+    """Give a trained generator its sampler, codes, maps and held-out figures; `progress` is told each stage in words."""
+    from manigen import measures, projections, samplers
+
+    progress("encoding")
+    at_hand = encode_splits(generator, train, test, rows, seed)
+    if generator.encodes and sampler != "normal":
+        progress(f"fitting the {sampler} sampler")
+        generator.sampler = samplers.fit(sampler, at_hand.z[at_hand.split == 0], seed)
+    fitted: dict[str, Map] = {}
+    for method in maps:
+        progress(f"fitting the {method} map of {len(at_hand):,} codes")
+        fitted[method] = projections.fit_map(at_hand.z, method, seed)
+    progress("measuring on held-out pictures")
+    return at_hand, fitted, measures.of_generator(generator, test, seed=seed)
+
+
+def save(
+    generator: Generator,
+    folder: str | Path,
+    codes: Codes,
+    maps: Mapping[str, Map],
+    measured: Mapping[str, float],
+    data: Mapping[str, Any],
+    **facts: Any,
+) -> Path:
+    """Write a generator with its codes, maps and card to `folder`, all of it or nothing.
+
+    `data` describes the data set (name, sha256, licence, classes); `facts` go on the card as they are (title, command,
+    training figures). Raises `ManigenError` where the disk is full.
+    """
+    from safetensors.torch import save as to_bytes
+
+    from manigen import measures
+
+    folder = Path(folder)
+    if folder.exists() and not (folder / CARD).is_file() and any(folder.iterdir()):
+        left = {entry.name for entry in folder.iterdir()} - {"checkpoint.safetensors"}
+        if left:
+            raise BadInput(f"{folder} holds other files ({sorted(left)[0]}, ...) and is left alone; name another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        fresh = Path(scratch) / "new"
+        state = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+        files.write_bytes(fresh / MODEL, to_bytes(state))
+        files.write_npz(fresh / CODES, codes.arrays())
+        if generator.sampler is not None:
+            files.write_npz(fresh / SAMPLER, generator.sampler.arrays())
+            facts = {**facts, "sampler": type(generator.sampler).__module__.rpartition(".")[2]}
+        about = {}
+        for method, fitted in maps.items():
+            files.write_npz(fresh / "maps" / f"{method}.npz", fitted.arrays())
+            about[method] = {"knobs": fitted.knobs, "seed": fitted.seed, "codes": len(fitted.z)}
+            about[method] |= measures.of_map(fitted)
+        hashes = {str(path.relative_to(fresh)): files.sha256(path) for path in sorted(fresh.rglob("*")) if path.is_file()}
+        card = {
+            "name": folder.name,
+            "family": generator.family,
+            "shape": list(generator.shape),
+            "dim": generator.dim,
+            "encodes": generator.encodes,
+            "knobs": generator.knobs,
+            "seed": generator.seed,
+            "data": dict(data),
+            **facts,
+            "measures": dict(measured),
+            "maps": about,
+            "files": hashes,
+        }
+        files.write_json(fresh / CARD, card)
+        _swap(fresh, folder)
+    return folder
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put `fresh` in `folder`'s place; what was there goes only once the new one stands."""
+    old = fresh.with_name("old")
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(fresh, folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
+        raise ManigenError(f"{folder} could not be written: {error.strerror or error}.") from error
+    shutil.rmtree(old, ignore_errors=True)
