@@ -39,7 +39,7 @@ card = Card(
 
 
 def read(split: str = "train", **knobs: Any) -> Images:
-    """Return `n` pictures, uint8 (n, 1, 32, 32), with the angle as factor and the nearest of twelve directions as label.
+    """Return `n` pictures, uint8 (n, 1, 32, 32), with its angle as factor and the nearest of 12 directions as label.
 
     Raises `BadInput` for a knob out of range.
     """
