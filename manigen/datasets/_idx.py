@@ -79,8 +79,9 @@ class IdxSet:
                 return Path(got)
             except (OSError, ValueError) as error:  # no network, a full disk; a file with another hash
                 reason = " ".join(str(error).split())[:160] or type(error).__name__
+        state = "not on this machine" if path is None else "damaged in the cache"
         raise DataMissing(
-            f"{file} of {self.name} is not on this machine and could not be downloaded ({reason}): run "
+            f"{file} of {self.name} is {state} and could not be downloaded ({reason}): run "
             f"`python -m manigen data fetch {self.name}` where there is a network, or set MANIGEN_DATA to a folder "
             f"that holds {self.folder}/{file}."
         )

@@ -79,8 +79,8 @@ class Images:
     def sha256(self) -> str:
         """The fingerprint of the content (pictures, labels, class names) that a model's card records."""
         digest = hashlib.sha256(repr((self.x.shape, self.classes)).encode())
-        digest.update(np.ascontiguousarray(self.x))
-        digest.update(np.ascontiguousarray(self.labels, dtype="<i8"))
+        digest.update(np.ascontiguousarray(self.x).data)
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return digest.hexdigest()
 
 

@@ -1,0 +1,217 @@
+"""Own pictures: a folder, or a zip, of your own.
+
+Any PNG, JPEG, WebP, GIF (first frame) or TIFF (first page), of any size and kind, in folders as deep as you like. Each
+is turned the way its EXIF says, put on a background where it is transparent, and made square.
+
+Where the label comes from: the table `labels.csv` if there is one (two columns, file and label, with or without a
+headline); else the first folder in which the pictures part ways, so that `photos/cats/a.png` and `photos/dogs/b.png`
+are "cats" and "dogs"; else there is none, and it is -1.
+
+Which split a picture is in: a tenth of the pictures are "test", those whose name has the lowest hashes. It depends on
+nothing but the picture's own name (its path inside the folder or zip) and the seed, so adding pictures moves no other.
+Copies of a picture under two names may therefore end up on both sides.
+
+Files that cannot be read never stop the rest: they are listed in `Images.skipped`, by name, with the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import posixpath
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from manigen.cards import Card, Knob
+from manigen.datasets._own_files import MAX_PICTURES, Files, Source, open_files, printable
+from manigen.datasets._picture import BACKGROUNDS, FITS, MAX_BYTES, MAX_PIXELS, Unreadable, decode, read_picture
+from manigen.datasets.base import Images, check_split
+from manigen.errors import BadFile, BadInput
+
+__all__ = ["card", "read", "read_picture"]
+
+TEST_SHARE = 0.1
+MAX_TABLE = 10_000_000  # bytes of labels.csv
+GREY = 4  # how far apart, of 255, the colours of a grey picture may lie (JPEG rounds them)
+
+card = Card(
+    title="Own pictures",
+    sentence="A folder or a zip of your own pictures; sub-folders, or a table labels.csv, name their classes.",
+    reference="Yours",
+    link="",
+    knobs=(
+        Knob("size", 32, "Height and width of the pictures, in pixels.", choices=(28, 32, 64)),
+        Knob(
+            "channels",
+            "auto",
+            "Grey or colour; auto takes grey where no picture has a colour.",
+            choices=("auto", "grey", "colour"),
+        ),
+        Knob(
+            "background",
+            "white",
+            "What lies behind transparent pictures, and in the margins.",
+            choices=tuple(BACKGROUNDS),
+        ),
+        Knob("fit", "crop", "crop shows the middle square of a picture, pad all of it with margins.", choices=FITS),
+        Knob("seed", 0, "The seed that decides which tenth of the pictures is kept for testing.", 0, 2**31 - 1),
+    ),
+    facts={"pictures": MAX_PICTURES, "bytes": MAX_BYTES, "pixels": MAX_PIXELS, "licence": "yours"},
+)
+
+
+def read(
+    split: str = "train",
+    source: Source | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **knobs: Any,
+) -> Images:
+    """Return the pictures of a folder or zip, uint8 (n, 1 or 3, size, size), in the order of their names.
+
+    `source` is a path, or a zip's bytes or open binary file. `progress(done, total)` is called before each picture, and
+    at the end.
+    Raises `BadFile` when the source is neither a folder nor a zip, passes a limit, or has no picture that can be read
+    for this split; `BadInput` for a knob out of range or no source.
+    """
+    settings = card.settings(knobs)
+    check_split(split)
+    if source is None:
+        raise BadInput("Own pictures need a folder or a zip: give its path in place of a data set's name.")
+    with open_files(source) as files:
+        names = sorted(name for name in files.readers if PurePosixPath(name).suffix.lower() != ".csv")
+        if not names:
+            raise BadFile(f"{files.title} holds no PNG, JPEG, WebP, GIF or TIFF picture{_first(files)}.")
+        labels = _labels(files, names)
+        tested = in_test(names, int(settings["seed"]))
+        rows = [name for name in names if (name in tested) == (split == "test")]
+        if not rows:
+            raise BadFile(f"{files.title} holds one picture only: too few to keep one for testing.")
+        rest = [name for name in names if (name in tested) != (split == "test")]
+        x, kept = _pictures(files, rows, rest, settings, progress)
+        if not kept:
+            raise BadFile(f"{files.title} holds no {split} picture that can be read{_first(files)}.")
+    classes = sorted(set(labels.values()), key=_order)
+    index = {label: number for number, label in enumerate(classes)}
+    known = np.array([index[labels[name]] if name in labels else -1 for name in kept], np.int64)
+    title = PurePosixPath(files.title).stem or files.title
+    return Images(x, known, tuple(classes), title, split, skipped=tuple(files.skipped))
+
+
+def in_test(names: list[str], seed: int = 0) -> set[str]:
+    """Return those of the `names` that are kept for testing: about a tenth, at least one of two, never all.
+
+    A name's place is its hash, sha256("seed/name") as a number in [0, 1), and below 0.1 lies the test split.
+    """
+    place = {name: _place(name, seed) for name in names}
+    tested = {name for name in names if place[name] < TEST_SHARE}
+    if not tested and len(names) > 1:
+        tested = {min(names, key=place.__getitem__)}
+    if len(tested) == len(names):
+        tested.discard(max(names, key=place.__getitem__))
+    return tested
+
+
+def _place(name: str, seed: int) -> float:
+    digest = hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _pictures(
+    files: Files,
+    rows: list[str],
+    rest: list[str],
+    settings: dict[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[np.ndarray, list[str]]:
+    """Return the pictures of `rows` that can be read, one after the other, and their names.
+
+    With channels "auto" the `rest`, the other split, is looked at too until a colour is found, for both splits must
+    agree on what they are.
+    """
+    size, channels = int(settings["size"]), settings["channels"]
+    shape = (1 if channels == "grey" else 3, size, size)
+    looks = (shape, str(settings["fit"]), str(settings["background"]))
+    x = np.empty((len(rows), *shape), np.uint8)
+    kept: list[str] = []
+    coloured = channels != "auto"
+    for done, name in enumerate(rows):
+        if progress is not None:
+            progress(done, len(rows))
+        try:
+            x[len(kept)] = picture = decode(files.read(name), *looks)
+        except Unreadable as reason:
+            files.skip(name, str(reason))
+            continue
+        kept.append(name)
+        coloured = coloured or _has_colour(picture)
+    for name in rest if not coloured else ():
+        try:
+            coloured = _has_colour(decode(files.read(name), *looks))
+        except Unreadable:
+            continue  # it is listed when its own split is read
+        if coloured:
+            break
+    if progress is not None:
+        progress(len(rows), len(rows))
+    x = x[: len(kept)]
+    return (x if coloured else x[:, 1:2].copy()), kept
+
+
+def _has_colour(picture: np.ndarray) -> bool:
+    return bool((picture.max(axis=0) - picture.min(axis=0)).max() > GREY)
+
+
+def _labels(files: Files, names: list[str]) -> dict[str, str]:
+    """Return the label of each picture that has one, from labels.csv or from the folders."""
+    tables = [name for name in files.readers if PurePosixPath(name).suffix.lower() == ".csv"]
+    if tables:
+        table = min(tables, key=lambda name: (name.count("/"), name))
+        try:
+            return _from_table(files, table, names)
+        except Unreadable as reason:
+            files.skip(table, f"{reason}; the labels are taken from the folders")
+    folders = {name: PurePosixPath(name).parent for name in names}
+    shared = len(PurePosixPath(posixpath.commonpath(map(str, folders.values()))).parts)
+    return {name: printable(folder.parts[shared]) for name, folder in folders.items() if len(folder.parts) > shared}
+
+
+def _from_table(files: Files, table: str, names: list[str]) -> dict[str, str]:
+    data = files.read(table)
+    if len(data) > MAX_TABLE:
+        raise Unreadable(f"is larger than {MAX_TABLE / 1e6:.0f} MB")
+    try:
+        text = data.decode("utf-8-sig")
+        comma = ";" if ";" in text.partition("\n")[0] else ","  # as spreadsheets write it in many countries
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=comma) if any(line)]
+    except (UnicodeDecodeError, csv.Error):
+        raise Unreadable("is no table in UTF-8") from None
+    if any(len(line) != 2 for line in lines):
+        raise Unreadable("must have two columns, file and label")
+    beside = PurePosixPath(table).parent
+    by_file: dict[str, list[str]] = {}
+    for name in names:
+        by_file.setdefault(PurePosixPath(name).name, []).append(name)
+    known, labels = set(names), {}
+    for row, (file, label) in enumerate(lines):
+        name = (beside / file.strip().replace("\\", "/")).as_posix()
+        alike = by_file.get(file.strip(), [])
+        if name not in known and len(alike) == 1:
+            name = alike[0]
+        if name in known:
+            labels[name] = printable(label.strip())
+        elif row or file.strip().lower() not in ("file", "filename", "name", "image", "path"):
+            files.skip(file, "stands in labels.csv but is not there")
+    return {name: label for name, label in labels.items() if label}
+
+
+def _order(label: str) -> tuple[bool, int, str]:
+    """Sort numbers by their value and before words."""
+    return (False, int(label), label) if label.isdecimal() and len(label) < 19 else (True, 0, label)
+
+
+def _first(files: Files) -> str:
+    return f": {files.skipped[0][0]} {files.skipped[0][1]}" if files.skipped else ""
