@@ -1,0 +1,128 @@
+"""Paths: walks from one code to another, one file each.
+
+Between two pictures there are many ways. A path is a rule that picks one: codes z(t) for t from 0 to 1, which decoded
+one after the other make a film. Its worth is measured on the pictures: how long the way is, how evenly they change, and
+how far from real codes it leads.
+
+The one constraint: a path begins and ends exactly at the codes it was given, and every code on it is finite. A search
+that did not converge says so and still gives a path.
+
+What is not promised: that a shorter path has better pictures. A ruler of pixels rewards blur.
+
+To add a path, write one file with a `card` and
+
+    trace(start, end, steps, manifold, **knobs) -> Trace(codes, converged, notes)
+
+with `start` and `end` codes (d,), and `manifold` a `Manifold`: `manifold.decode` where the path looks at pictures,
+`manifold.near` where it looks at real codes; whoever did not give them is told so in a sentence. `straight` and
+`great_circle`, closed forms, need neither; paths over a graph of codes, along the pull-back metric and through dense or
+well-known regions take the same arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from manigen import checks
+from manigen.cards import Card
+from manigen.discovery import discover, find
+from manigen.errors import BadInput
+from manigen.nearest import Nearest
+from manigen.paths.base import Manifold, Trace, Walk, measured
+
+__all__ = ["Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
+
+DEFAULT = "geodesic"  # not a file of this room: the kind that a generator's card names as its best
+
+
+def cards() -> dict[str, Card]:
+    """Return every kind of path's card by name."""
+    return {name: module.card for name, module in discover(__name__).items()}
+
+
+def kind_for(generator: Any, kind: str = DEFAULT) -> str:
+    """Return the name of the path file behind `kind`; "geodesic" is what `generator.geodesic` names, else "straight".
+
+    Raises `UnknownName` for a kind that is not there.
+    """
+    name = getattr(generator, "geodesic", "straight") if kind == DEFAULT else kind
+    find(__name__, name)
+    return name
+
+
+def walk(
+    generator: Any, start: Any, end: Any, kind: str = DEFAULT, steps: int = 65, codes: Any = None, **knobs: Any
+) -> Walk:
+    """Return a walk of `steps` codes from code `start` (d,) to code `end` (d,), with its length and evenness.
+
+    `generator` is anything with `decode(z)`: codes (k, d) to pictures (k, ...). `codes` are real codes (n, d), or a
+    `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data.
+    Raises `BadInput` for codes that are not finite or not of one width, `UnknownName` for a kind that is not there,
+    `ManigenError` where the decoder returns NaN.
+
+    >>> class Plane:
+    ...     def decode(self, z):
+    ...         return z
+    >>> way = walk(Plane(), [0.0, 0.0], [3.0, 4.0], steps=5)
+    >>> way.length, way.evenness
+    (5.0, 1.0)
+    """
+    return walk_through(generator, (start, end), kind, steps, codes, **knobs)
+
+
+def walk_through(
+    generator: Any, ends: Sequence[Any], kind: str = DEFAULT, steps: int = 65, codes: Any = None, **knobs: Any
+) -> Walk:
+    """Return a walk of `steps` codes through two or more codes in turn; otherwise as `walk`."""
+    if not callable(getattr(generator, "decode", None)):
+        raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
+    kind = kind_for(generator, kind)
+    real = _nearest(codes)
+    trace = through(ends, kind, steps, generator.decode, real, **knobs)
+    return measured(trace, kind, generator.decode, real)
+
+
+def through(
+    ends: Sequence[Any], kind: str = "straight", steps: int = 65, decode: Any = None, codes: Any = None, **knobs: Any
+) -> Trace:
+    """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
+
+    The steps are shared out evenly among the legs, so end number i lies at t = i / (m - 1), to the nearest step, and
+    is met exactly. `decode` and `codes` are needed only by the kinds that look at pictures or at real codes.
+    Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
+    """
+    real = _nearest(codes)
+    stops = _ends(ends, None if real is None else real.z.shape[1])
+    steps = checks.count(steps, "steps", 2, 100_000)
+    if steps < len(stops):
+        raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
+    idea = find(__name__, kind)
+    settings = idea.card.settings(knobs)
+    manifold = Manifold(decode, real)
+    at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
+    line = np.empty((steps, stops.shape[1]), np.float32)
+    converged = True
+    notes: list[str] = []
+    for start, end, first, last in zip(stops[:-1], stops[1:], at[:-1], at[1:], strict=True):
+        leg = idea.trace(start, end, int(last - first) + 1, manifold, **settings)
+        line[first : last + 1] = leg.codes
+        converged = converged and leg.converged
+        notes += [note for note in leg.notes if note not in notes]
+    return Trace(line, converged, tuple(notes))
+
+
+def _nearest(codes: Any) -> Nearest | None:
+    return codes if codes is None or isinstance(codes, Nearest) else Nearest(codes)
+
+
+def _ends(ends: Sequence[Any], dim: int | None) -> np.ndarray:
+    rows = [checks.codes(end, dim, "the ends of a walk") for end in ends]
+    if len(rows) < 2 or any(len(row) != 1 for row in rows):
+        raise BadInput("A walk needs two ends or more, each one code (d,).")
+    if len({row.shape[1] for row in rows}) > 1:
+        widths = " and ".join(str(width) for width in sorted({row.shape[1] for row in rows}))
+        raise BadInput(f"The ends of a walk must be codes of one width, not of {widths} numbers.")
+    return np.concatenate(rows)

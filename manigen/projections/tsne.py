@@ -1,0 +1,79 @@
+"""t-SNE: each code keeps the same few neighbours on the map, whatever becomes of the rest.
+
+Codes become a probability of being neighbours (Gaussian, as wide as `perplexity` asks), places another (Student's t),
+and the Kullback-Leibler divergence between the two is made small. Dense groups swell and sparse ones shrink.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from manigen import seeds
+from manigen.cards import Card, Knob
+from manigen.projections.base import Embedding, Progress
+from manigen.projections.pca import directions
+
+card = Card(
+    title="t-SNE",
+    sentence="Keeps each code's closest neighbours beside it on the page, and pays for it with everything far away.",
+    reference="van der Maaten, Hinton 2008, Visualizing Data using t-SNE; Policar, Strazar, Zupan 2024, openTSNE",
+    link="https://www.jmlr.org/papers/v9/vandermaaten08a.html",
+    knobs=(
+        Knob("perplexity", 30.0, "About how many neighbours each code keeps: small shows detail.", 2, 200),
+        Knob("early_exaggeration", 12.0, "How firmly groups are pulled together at first.", 1, 50),
+    ),
+    facts={
+        "transform": "neighbours: the geometric median of the nearest codes' places",
+        "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "fewest": 10,
+    },
+)
+EARLY, LATE, EVERY = 250, 500, 25  # iterations with and without exaggeration, and between two progress calls
+
+
+def embed(
+    z: np.ndarray, seed: int, dims: int, progress: Progress, perplexity: float, early_exaggeration: float
+) -> Embedding:
+    """Return the places (n, dims) of codes z (n, d).
+
+    It starts from the codes' PCA, shrunk, so that the large layout is the data's and not chance's; the seed therefore
+    changes little (Kobak, Linderman 2021, https://doi.org/10.1038/s41587-020-00809-z).
+    """
+    notes = []
+    if 3 * perplexity > len(z) - 1:
+        lowered = (len(z) - 1) / 3
+        notes.append(f"perplexity was lowered from {perplexity:g} to {lowered:.3g}: there are {len(z)} codes.")
+        perplexity = lowered
+    progress(0.0, "starting t-SNE", None)
+    import openTSNE
+
+    chance = seeds.numpy_stream(seed)
+    done = 0
+
+    def listen(iteration: int, error: float, p: np.ndarray) -> None:
+        nonlocal done
+        done += EVERY
+        progress(0.2 + 0.8 * done / (EARLY + LATE), "laying out the points", np.array(p, np.float32))
+
+    progress(0.05, "finding the nearest neighbours", None)
+    fit = openTSNE.TSNE(
+        n_components=dims,
+        perplexity=perplexity,
+        early_exaggeration=early_exaggeration,
+        early_exaggeration_iter=EARLY,
+        n_iter=LATE,
+        initialization=_start(z, dims, chance),
+        negative_gradient_method="auto" if dims == 2 else "bh",
+        n_jobs=2,
+        callbacks=listen,
+        callbacks_every_iters=EVERY,
+        random_state=int(chance.integers(2**31)),
+    ).fit(z)
+    return Embedding(np.asarray(fit), {}, tuple(notes), f"openTSNE {openTSNE.__version__}")
+
+
+def _start(z: np.ndarray, dims: int, chance: np.random.Generator) -> np.ndarray:
+    """The PCA of the codes (n, dims), 1e-4 wide as t-SNE wants it, with a grain of chance to part equal codes."""
+    mean, components, _ = directions(z, dims)
+    p = (z - mean) @ components.T
+    return 1e-4 * p / p[:, 0].std() + chance.normal(0, 1e-6, p.shape)

@@ -1,0 +1,78 @@
+"""UMAP: neighbours are tied with springs, everything else pushes apart, until the sheet lies flat.
+
+A weighted graph of each code's nearest neighbours is laid out so that the cross-entropy between its edges in the codes
+and on the map is small. Sizes of groups and distances between them mean little.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from manigen import seeds
+from manigen.cards import Card, Knob
+from manigen.projections.base import Embedding, Progress
+
+card = Card(
+    title="UMAP",
+    sentence="Ties each code to its nearest neighbours with springs and lets the net settle on the page.",
+    reference="McInnes, Healy, Melville 2018, UMAP: Uniform Manifold Approximation and Projection",
+    link="https://arxiv.org/abs/1802.03426",
+    knobs=(
+        Knob("n_neighbors", 15, "Neighbours each code is tied to: few show detail, many the large shape.", 2, 200),
+        Knob("min_dist", 0.1, "How close points may lie: small packs groups tightly, large spreads them.", 0.0, 0.99),
+        Knob(
+            "metric",
+            "euclidean",
+            "How the distance between two codes is measured.",
+            choices=("euclidean", "manhattan", "chebyshev", "cosine", "correlation"),
+        ),
+    ),
+    facts={
+        "transform": "neighbours: the geometric median of the nearest codes' places",
+        "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "fewest": 10,
+    },
+)
+
+
+def embed(
+    z: np.ndarray, seed: int, dims: int, progress: Progress, n_neighbors: int, min_dist: float, metric: str
+) -> Embedding:
+    """Return the places (n, dims) of codes z (n, d); on one core, since only then does a seed fix the map."""
+    notes = []
+    if n_neighbors >= len(z):
+        notes.append(f"n_neighbors was lowered from {n_neighbors} to {len(z) - 1}: there are {len(z)} codes.")
+        n_neighbors = len(z) - 1
+    progress(0.0, "starting UMAP", None)
+    import umap  # takes seconds
+
+    drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": _Epochs(progress), "mininterval": 0.2}
+
+    progress(0.05, "finding the nearest neighbours", None)
+    fit = umap.UMAP(
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        metric=metric,
+        n_components=dims,
+        random_state=int(seeds.numpy_stream(seed).integers(2**31)),
+        n_jobs=1,
+        tqdm_kwds=drawn,
+    ).fit(z)
+    return Embedding(fit.embedding_, {}, tuple(notes), f"umap-learn {umap.__version__}")
+
+
+class _Epochs(io.StringIO):
+    """The stream umap-learn's progress bar is drawn on: reads "12 200" off it and passes on the share done."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def write(self, text: str) -> int:
+        counts = text.replace("\r", " ").split()
+        if len(counts) == 2 and all(count.isdigit() for count in counts):
+            done, total = map(int, counts)
+            self._progress(0.3 + 0.7 * done / max(total, 1), "laying out the points", None)
+        return len(text)
