@@ -66,7 +66,7 @@ class Files:
 
 def printable(name: str) -> str:
     """Return a name from a file system or a zip in a form that is safe to show: no control characters, not endless."""
-    return "".join(c if c.isprintable() else "?" for c in name)[:200]
+    return "".join(c if c.isprintable() else "?" for c in name)[:200] or "(no name)"
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def _entries(archive: zipfile.ZipFile, title: str) -> Files:
         raise BadFile(f"{title} holds more than {MAX_ENTRIES:,} files and folders; pack fewer of them.")
     for entry in sorted(entries, key=lambda entry: entry.filename):
         name = entry.filename.replace("\\", "/")
-        if entry.is_dir() or any(_hidden(part) for part in name.split("/") if part not in (".", "..")):
+        if name.endswith("/") or any(_hidden(part) for part in name.split("/") if part not in (".", "..")):
             continue
         reason = _danger(entry, name)
         if reason is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".tif", ".tiff")
 MAX_BYTES = 64_000_000  # of one file
-MAX_PIXELS = 40_000_000  # of one picture: every phone's and camera's, at most some 400 MB while it is decoded
+MAX_PIXELS = 52_000_000  # of one picture: a phone's 50 megapixels, at most half a gigabyte while it is decoded
 FITS = ("crop", "pad")
 BACKGROUNDS = {"white": 255, "black": 0}
 
@@ -81,7 +81,7 @@ def decode(data: bytes, shape: tuple[int, int, int], fit: str, background: str) 
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """Return the picture in 8 bits a channel, mode L, RGB or RGBA.
+    """Return the picture in 8 bits a channel: mode L, LA, RGB or RGBA.
 
     Whole numbers of more bits are taken for 16-bit and divided by 257; fractions for [0, 1] where none passes 1, else
     for 0..255.
@@ -89,13 +89,21 @@ def _plain(picture: Image.Image) -> Image.Image:
     from PIL import Image
 
     if picture.mode == "F" or picture.mode.startswith("I"):
-        values = np.array(picture, np.float32)  # worked on in place: it may be large
-        np.nan_to_num(values, copy=False, posinf=0, neginf=0)
-        values *= np.float32(1 / 257 if picture.mode.startswith("I") else 255 if values.max() <= 1 else 1)
-        return Image.fromarray(np.rint(np.clip(values, 0, 255, out=values), out=values).astype(np.uint8))
+        bands = [(top, min(top + 64, picture.height)) for top in range(0, picture.height, 64)]
+
+        def values(band: tuple[int, int]) -> np.ndarray:  # in bands, for an array of the whole could be large
+            return np.nan_to_num(np.asarray(picture.crop((0, band[0], picture.width, band[1])), np.float32))
+
+        scale = 1 / 257 if picture.mode != "F" else 255 if max(values(band).max() for band in bands) <= 1 else 1
+        grey = np.empty((picture.height, picture.width), np.uint8)
+        for band in bands:
+            grey[slice(*band)] = np.rint(np.clip(values(band) * np.float32(scale), 0, 255))
+        return Image.fromarray(grey)
+    if picture.mode in ("LA", "RGBA") or (picture.mode in ("L", "RGB") and not picture.has_transparency_data):
+        return picture
     if picture.has_transparency_data:
         return picture.convert("RGBA")
-    return picture if picture.mode in ("L", "RGB") else picture.convert("L" if picture.mode == "1" else "RGB")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def _fitted(picture: Image.Image, channels: int, size: tuple[int, int], fit: str, level: int) -> np.ndarray:
@@ -108,11 +116,11 @@ def _fitted(picture: Image.Image, channels: int, size: tuple[int, int], fit: str
     margins = (max(0.0, (length - side / scale) / 2) for side, length in zip(size, picture.size, strict=True))
     left, top = margins  # of the picture, cut away
     box = (left, top, picture.width - left, picture.height - top)
-    # Bicubic with the support widened by the scale, so that nothing aliases; RGBA is premultiplied on the way.
+    # Bicubic with its support widened by the scale, so that nothing aliases; Pillow premultiplies the alpha.
     small = picture.resize((inner[0], inner[1]), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
     canvas = Image.new("RGB", size, (level, level, level))
     corner = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    canvas.paste(small.convert("RGB"), corner, small.getchannel("A") if small.mode == "RGBA" else None)
+    canvas.paste(small.convert("RGB"), corner, small.getchannel("A") if small.mode.endswith("A") else None)
     if channels == 1:
         return np.array(canvas.convert("L"))[None]
     return np.ascontiguousarray(np.asarray(canvas).transpose(2, 0, 1))

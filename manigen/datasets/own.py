@@ -97,7 +97,7 @@ def read(
     classes = sorted(set(labels.values()), key=_order)
     index = {label: number for number, label in enumerate(classes)}
     known = np.array([index[labels[name]] if name in labels else -1 for name in kept], np.int64)
-    title = PurePosixPath(files.title).stem or files.title
+    title = files.title[:-4] if files.title.lower().endswith(".zip") else files.title
     return Images(x, known, tuple(classes), title, split, skipped=tuple(files.skipped))
 
 
