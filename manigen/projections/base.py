@@ -91,8 +91,8 @@ class Map:
         stand_in = different < fewest
         if stand_in:
             made = find("manigen.projections", "pca").embed(z, self.seed, self.dims, tell)
-            many = f"{len(z):,} codes, {different} of them different, are" if len(z) > 1 else "1 code is"
-            made = Embedding(made.p, notes=(f"{many} too few for {self.card.title}: PCA places them.", *made.notes))
+            few = f"{self.card.title} needs {fewest} different codes, not {different}: PCA places them."
+            made = Embedding(made.p, notes=(few, *made.notes))
         elif len(z) > most:
             made = self._fit_landmarks(z, most, tell)
         else:
@@ -141,7 +141,8 @@ class Map:
             p = argmin_p sum_i w_i |p - p_i|,   w_i as in `inverse_transform` with distances between codes
 
         It stays with the majority where a mean would land in the empty space between torn groups. A code of the map
-        itself keeps its place. Raises `BadInput` for codes of another width, or not finite.
+        itself keeps its place; copies of one code are given the place in their middle.
+        Raises `BadInput` for codes of another width, or not finite.
         """
         self._fitted()
         z = checks.codes(z, self.z.shape[1])
@@ -273,7 +274,7 @@ class Map:
     def _search(self, p: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest points of each place, in double precision: rows (m, k) and distances (m, k)."""
         k = min(k, len(self.p))
-        workers = -1 if len(p) >= 250 else 1  # a thread costs more than a few places
+        workers = 2 if len(p) >= 250 else 1  # a thread costs more than a few places
         distances, rows = self._tree.query(p, np.arange(1, k + 1), workers=workers)
         return rows, distances
 

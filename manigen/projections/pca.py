@@ -38,7 +38,7 @@ def embed(z: np.ndarray, seed: int, dims: int, progress: Progress) -> Embedding:
     elif share.sum() == 0:
         notes.append("All codes are equal, so all of them lie in one place.")
     elif (share < 1e-12).any():
-        notes.append(f"The codes spread in {int((share >= 1e-12).sum())} direction only: the rest of the map is flat.")
+        notes.append(f"The codes fill only {int((share >= 1e-12).sum())} of the map's {dims} directions.")
     return Embedding(transform(z, arrays), arrays, tuple(notes))
 
 

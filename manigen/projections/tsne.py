@@ -64,7 +64,7 @@ def embed(
         n_iter=LATE,
         initialization=_start(z, dims, chance),
         negative_gradient_method="auto" if dims == 2 else "bh",
-        n_jobs=2,
+        n_jobs=1 if len(z) < 2000 else 2,  # threads that wait for each other cost more than they save on few codes
         callbacks=listen,
         callbacks_every_iters=EVERY,
         random_state=int(chance.integers(2**31)),

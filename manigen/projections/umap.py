@@ -56,11 +56,16 @@ def embed(
         min_dist=min_dist,
         metric=metric,
         n_components=dims,
-        random_state=int(seeds.numpy_stream(seed).integers(2**31)),
+        random_state=random_state(seed),
         n_jobs=1,
         tqdm_kwds=drawn,
     ).fit(z)
     return Embedding(fit.embedding_, {}, tuple(notes), f"umap-learn {umap.__version__}")
+
+
+def random_state(seed: int) -> int:
+    """Return the seed that umap-learn is given, which takes none above 2^32."""
+    return int(seeds.numpy_stream(seed).integers(2**31))
 
 
 class _Epochs(io.StringIO):

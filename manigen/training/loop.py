@@ -51,6 +51,7 @@ class Training:
     Each step draws a batch, lets every player move once with Adam (learning rate warmed up, then a half cosine down),
     and follows the weights with an exponential average, which is what is kept. Where the model encodes, the average
     is scored on `held_out` pictures (cut from the train split, never the test split) and the best one is kept.
+    `precision="bfloat16"` computes the losses in half the bits: about twice as fast on processors made for it.
 
     Raises `BadInput` for pictures that do not fit the model, `Diverged` for a loss that is not a number.
     """
@@ -65,6 +66,7 @@ class Training:
         learning_rate: float = 1e-3,
         seed: int = 0,
         held_out: np.ndarray | None = None,
+        precision: str = "float32",
     ) -> None:
         for pictures in (images, held_out):
             if pictures is not None and (pictures.dtype != np.uint8 or pictures.shape[1:] != model.shape):
@@ -75,7 +77,9 @@ class Training:
             raise BadInput(f"Training needs at least 2 pictures, and there is {len(images)}.")
         self.model, self.budget, self.seed = model, checks.count(budget, "budget", 1, 10**10), seeds.check(seed)
         self.batch = min(checks.count(batch, "batch", 1, 65536), len(images))
-        self.learning_rate = learning_rate
+        if precision not in ("float32", "bfloat16"):
+            raise BadInput(f"precision must be float32 or bfloat16, not {precision!r}.")
+        self.learning_rate, self.precision = learning_rate, precision
         device = model.device
         self.images = torch.from_numpy(images).to(device)
         self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
@@ -116,7 +120,8 @@ class Training:
             for group in optimiser.param_groups:
                 group["lr"] = self._learning_rate()
             optimiser.zero_grad(set_to_none=True)
-            named = self.model.losses(player, x, self.rng)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                named = self.model.losses(player, x, self.rng)
             values = {name: float(loss.detach()) for name, loss in named.items()}
             if not all(map(math.isfinite, values.values())):
                 raise Diverged(
@@ -214,5 +219,6 @@ class Training:
             "batch": self.batch,
             "learning_rate": self.learning_rate,
             "seed": self.seed,
+            "precision": self.precision,
             "pictures": len(self.images),
         }

@@ -1,0 +1,7 @@
+"""ManiGen's ASGI entry: the pages, and the live routes beside them. Start it with `streamlit run app.py`."""
+
+import streamlit as st
+
+from manigen.live import routes
+
+app = st.App("manigen/ui/router.py", routes=routes.routes())

@@ -1,0 +1,7 @@
+"""Figures: arrays in, Plotly figures out; no model and no Streamlit here."""
+
+from __future__ import annotations
+
+from manigen.figures.histogram import histogram
+
+__all__ = ["histogram"]

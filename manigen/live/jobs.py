@@ -1,0 +1,217 @@
+"""Jobs: what each message asks of the models, looked up and answered.
+
+A job is made from a checked message and an opened model; the engine looks up the codes of many jobs at once, decodes
+them, and the job turns the pictures into a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from manigen.errors import BadInput
+from manigen.live.engine import Job, device_name
+from manigen.live.library import Opened
+from manigen.live.protocol import Ask, Decode, End, Hover, Rows, Walk, pack
+
+NEAR, EDGE = 1.25, 2.0  # bounds of how far a code, or its place, may lie from the data; see `level`
+
+
+def level(distance: float, gap: float = 0.0) -> str:
+    """Return in one word how far a picture can be trusted: "near", "edge" or "far" from the data.
+
+    From the larger of the code's distance to the nearest real code and its place's gap to the nearest point, both in
+    units of what 95 % of the real ones keep from their nearest fellow.
+    """
+    farthest = max(distance, gap)
+    return "near" if farthest <= NEAR else "edge" if farthest <= EDGE else "far"
+
+
+class Wish(Job):
+    """A browser's message on its way to a picture."""
+
+    def __init__(self, opened: Opened, ask: Ask, done: Callable[[Wish], None], **more: Any) -> None:
+        super().__init__(opened.generator, done=done, **more)
+        self.opened, self.ask = opened, ask
+        self.meta: dict[str, Any] = {}
+        self.path_ms = 0.0  # of a walk: how long its path took to find
+        self._thumbnails: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    # --- neighbours -------------------------------------------------------------------------------------------------
+
+    def add_neighbours(self, rows: np.ndarray, distances: np.ndarray, thumbs: bool) -> None:
+        """Tell the nearest real codes, and decode those of their pictures that are not at hand."""
+        opened = self.opened
+        self.meta["neighbours"] = [
+            {"row": int(row), "label": opened.label(row), "distance": _tidy(distance)}
+            for row, distance in zip(rows, distances, strict=True)
+        ]
+        if thumbs and len(rows):
+            known, pictures = opened.thumbnails.known(rows)
+            self._thumbnails = rows, known, pictures
+            self.z = np.concatenate([self.z, opened.codes.z[rows[~known]]])
+
+    def answer(self) -> bytes:
+        """Return the frame of the pictures that were made: the asked ones first, then the neighbours'."""
+        pictures = self.pictures
+        assert pictures is not None, "an answer was asked for before the pictures were made"
+        if self._thumbnails is not None:
+            rows, known, thumbnails = self._thumbnails
+            asked = len(pictures) - int((~known).sum())
+            thumbnails[~known] = pictures[asked:]
+            self.opened.thumbnails.keep(rows[~known], pictures[asked:])
+            pictures = np.concatenate([pictures[:asked], thumbnails])
+        times = {"queue": self.queue_ms - self.path_ms, "decode": self.decode_ms, "total": self.total_ms}
+        if self.path_ms:
+            times["path"] = self.path_ms
+        header = {
+            "id": self.ask.id,
+            "op": self.ask.op,
+            "channel": self.ask.channel,
+            "model": self.opened.name,
+            "device": device_name(),
+            "ms": {name: round(spent, 2) for name, spent in times.items()},
+            **self.meta,
+        }
+        return pack(header, pictures)
+
+
+class HoverWish(Wish):
+    """The picture behind a place of the map."""
+
+    ask: Hover
+
+    def __init__(self, opened: Opened, ask: Hover, done: Callable[[Wish], None]) -> None:
+        self.map = opened.map(ask.map)
+        _as_long(ask.at, self.map.dims, "A place on this map")
+        super().__init__(opened, ask, done, group=("hover", id(self.map)))
+
+    def look_up(self, jobs: list[HoverWish]) -> None:
+        places = np.array([job.ask.at for job in jobs], np.float32)
+        codes, gaps = self.map.inverse_transform(places), self.map.gap(places)
+        nearest = self.opened.nearest
+        rows, distances = nearest.find(codes, max(1, *(job.ask.k for job in jobs)))
+        for job, code, gap, row, distance in zip(jobs, codes, gaps, rows, distances, strict=True):
+            far = float(distance[0]) / nearest.typical
+            job.z = code[None]
+            job.meta = {"map": job.ask.map, "at": job.ask.at, "distance": _tidy(far), "gap": _tidy(gap)}
+            job.meta["level"] = level(far, float(gap))
+            if job.ask.want_code:
+                job.meta["code"] = code.tolist()
+            job.add_neighbours(row[: job.ask.k], distance[: job.ask.k] / nearest.typical, job.ask.thumbs)
+
+
+class DecodeWish(Wish):
+    """The pictures of codes; one code alone follows a hand, many can wait."""
+
+    ask: Decode
+
+    def __init__(self, opened: Opened, ask: Decode, done: Callable[[Wish], None]) -> None:
+        _as_long(ask.codes[0], opened.generator.dim, f"A code of {opened.name}")
+        self.map = None if ask.map is None else opened.map(ask.map)
+        super().__init__(opened, ask, done, patient=len(ask.codes) > 1, group=("decode", opened.name, ask.map))
+        self.z = ask.codes
+
+    def look_up(self, jobs: list[DecodeWish]) -> None:
+        codes = np.concatenate([job.ask.codes for job in jobs])
+        nearest = self.opened.nearest
+        rows, distances = nearest.find(codes, max(1, *(job.ask.k for job in jobs)))
+        distances = distances / np.float32(nearest.typical)
+        places = None if self.map is None else self.map.transform(codes)
+        start = 0
+        for job in jobs:
+            part = slice(start, start + len(job.ask.codes))
+            start = part.stop
+            far = distances[part, 0]
+            job.meta = {"distance": _tidy(far), "level": [level(float(value)) for value in far]}
+            if places is not None:
+                job.meta["map"], job.meta["at"] = job.ask.map, _tidy(places[part], 6)
+            job.add_neighbours(rows[part][0, : job.ask.k], distances[part][0, : job.ask.k], job.ask.thumbs)
+
+
+class RowsWish(Wish):
+    """The pictures of real codes as the model reconstructs them."""
+
+    ask: Rows
+
+    def __init__(self, opened: Opened, ask: Rows, done: Callable[[Wish], None]) -> None:
+        rows = np.array([_row(opened, row) for row in ask.rows])
+        super().__init__(opened, ask, done, patient=len(rows) > 1)
+        self.z = opened.codes.z[rows]
+        self.meta = {"rows": ask.rows, "labels": [opened.label(row) for row in rows]}
+        if ask.want_code:
+            self.meta["codes"] = _tidy(self.z, 6)
+        if ask.map is not None:
+            self.meta["map"], self.meta["at"] = ask.map, _tidy(opened.map(ask.map).p[rows], 6)
+
+
+class WalkWish(Wish):
+    """The pictures of a whole walk, for a browser that scrubs them by itself.
+
+    Its path is computed when it is made, which can take seconds: not on the event loop, not on the engine's threads.
+    """
+
+    ask: Walk
+
+    def __init__(self, opened: Opened, ask: Walk, done: Callable[[Wish], None]) -> None:
+        from manigen import paths
+
+        super().__init__(opened, ask, done, patient=True)
+        fitted = None if ask.map is None else opened.map(ask.map)
+        ends = [self._code(end, fitted) for end in ask.ends]
+        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.nearest)
+        self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
+        self.meta = {
+            "kind": walk.kind,
+            "codes": _tidy(walk.codes, 6),
+            "distance": _tidy(far),
+            "level": [level(float(value)) for value in far],
+            "picture_steps": _tidy(walk.steps),
+            "length": _tidy(walk.length),
+            "energy": _tidy(walk.energy),
+            "evenness": _tidy(walk.evenness),
+            "distance_to_data": _tidy(far.mean()),
+            "converged": walk.converged,
+            "notes": walk.notes,
+        }
+        if fitted is not None:
+            self.meta["map"], self.meta["at"] = ask.map, _tidy(fitted.transform(walk.codes), 6)
+        self.path_ms = self.total_ms
+
+    def _code(self, end: End, fitted: Any) -> np.ndarray:
+        opened = self.opened
+        if end.row is not None:
+            return opened.codes.z[_row(opened, end.row)]
+        if end.code is not None:
+            return np.array(_as_long(end.code, opened.generator.dim, f"A code of {opened.name}"), np.float32)
+        return fitted.inverse_transform(np.array([_as_long(end.at, fitted.dims, "A place on this map")], np.float32))[0]
+
+
+WISHES: dict[type[Ask], Callable[[Opened, Any, Callable[[Wish], None]], Wish]] = {
+    Hover: HoverWish,
+    Decode: DecodeWish,
+    Rows: RowsWish,
+    Walk: WalkWish,
+}
+
+
+def _row(opened: Opened, row: int) -> int:
+    """A real code's number, if there is one of that number."""
+    if row >= len(opened.codes.z):
+        raise BadInput(f"{opened.name} has the codes 0 to {len(opened.codes.z) - 1:,}; there is no {row:,}.")
+    return row
+
+
+def _as_long(numbers: Any, length: int, what: str) -> Any:
+    if len(numbers) != length:
+        raise BadInput(f"{what} has {length} numbers, not {len(numbers)}.")
+    return numbers
+
+
+def _tidy(value: Any, digits: int = 5) -> Any:
+    """Numbers as a header carries them: a few digits, and null where there is none."""
+    if isinstance(value, np.ndarray):
+        return [_tidy(part, digits) for part in value]
+    return float(f"{float(value):.{digits}g}") if np.isfinite(value) else None

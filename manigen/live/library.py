@@ -1,0 +1,323 @@
+"""The opened models: what a live page needs of each, loaded once for everyone.
+
+A model is opened by the first who asks for it. Only the models at hand can be opened, by their exact names, and those
+that were registered in this process: a picture's fine-tuned model, a user's own. Registered names are listed nowhere,
+so that what one person brings is not shown to another.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from manigen import weights
+from manigen.errors import BadInput, unknown
+from manigen.live.engine import Engine, engine
+from manigen.live.protocol import frame
+from manigen.nearest import Nearest
+
+if TYPE_CHECKING:
+    from manigen.models import Generator
+    from manigen.projections import Map
+    from manigen.weights import Codes
+
+THUMBNAILS = 48 << 20  # bytes of decoded neighbours kept for each model: all of MNIST's 60,000
+LAYOUT = 1  # of a map's columns; to be raised whenever they change, since browsers keep them
+BLOCK = 4_000_000  # distances held at once
+
+
+class Thumbnails:
+    """The pictures of real codes as the model reconstructs them, kept in bounded memory.
+
+    Row i lives in place i mod `places`; where two rows share a place, the later one stays.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], rows: int, budget: int = THUMBNAILS) -> None:
+        channels, height, width = shape
+        self.places = max(1, min(rows, budget // (channels * height * width)))
+        self._pictures = np.empty((self.places, height, width, channels), np.uint8)  # costs memory only once written
+        self._rows = np.full(self.places, -1, np.int64)
+        self._lock = threading.Lock()
+
+    def known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of `rows` (m,) are kept, as bool (m,), and pictures uint8 (m, h, w, c), right where they are."""
+        with self._lock:
+            place = rows % self.places
+            return self._rows[place] == rows, self._pictures[place]
+
+    def keep(self, rows: np.ndarray, pictures: np.ndarray) -> None:
+        with self._lock:
+            place = rows % self.places
+            self._rows[place], self._pictures[place] = rows, pictures
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A map as the browser wants it: bytes, the same in gzip, their hash, and the version in their address."""
+
+    body: bytes
+    zipped: bytes
+    tag: str
+    version: str
+
+
+class Opened:
+    """One model: its codes, nearest codes and maps; its generator, on the device, and thumbnails once asked for.
+
+    A map is drawn before torch is imported: the generator is loaded by the first who needs a picture. `generator` and
+    each of `maps` are the thing itself or a function that loads it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        generator: Generator | Callable[[], Generator],
+        codes: Codes,
+        maps: Mapping[str, Map | Callable[[], Map]],
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.codes = name, codes
+        self._versions = {method: secrets.token_hex(8) for method in maps} | dict(versions or {})
+        self.nearest = Nearest(codes.z)
+        self._maps = {method: held if callable(held) else rehearsed(held) for method, held in maps.items()}
+        self._columns: dict[str, Columns] = {}
+        self._lock = threading.RLock()
+        self._waking = threading.Lock()
+        self._load: Callable[[], Generator] | None = None
+        self._generator: Generator | None = None
+        if hasattr(generator, "decode"):
+            self._generator = generator  # type: ignore[assignment]
+        else:
+            self._load = generator  # type: ignore[assignment]
+
+    @property
+    def awake(self) -> bool:
+        """Whether the generator is loaded, so that a picture takes milliseconds."""
+        return self._generator is not None
+
+    @property
+    def generator(self) -> Generator:
+        """The generator, on the engine's device; loaded at the first call (about a second). Raises `BadFile`."""
+        if self._generator is None:
+            with self._waking:
+                if self._generator is None:
+                    assert self._load is not None
+                    loaded = self._load()
+                    self.nearest.how_far(self.codes.z[:1])  # its tables are made now, not under the first hand
+                    self._generator = loaded
+        return self._generator
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """The pictures of real codes that were decoded so far."""
+        return Thumbnails(self.generator.shape, len(self.codes.z))
+
+    @property
+    def maps(self) -> list[str]:
+        return list(self._maps)
+
+    def has(self, method: str) -> bool:
+        """Say whether a map is loaded already, so that asking for it takes no time."""
+        return method in self._maps and not callable(self._maps[method])
+
+    def map(self, method: str) -> Map:
+        """Return a map by its name, read from disk at the first call. Raises `UnknownName`."""
+        held = self._maps.get(method)
+        if held is None:
+            raise unknown("map", method, self.maps)
+        if callable(held):
+            with self._lock:
+                held = self._maps[method]
+                if callable(held):
+                    held = self._maps[method] = rehearsed(held())
+        return held
+
+    def add_map(self, method: str, fitted: Map) -> None:
+        """Add or replace a map of this model's codes. Raises `BadInput` where it is a map of others."""
+        if len(fitted.p) != len(self.codes.z):
+            raise BadInput(f"This map places {len(fitted.p):,} codes, but {self.name} has {len(self.codes.z):,}.")
+        with self._lock:
+            self._maps[method] = rehearsed(fitted)
+            self._columns.pop(method, None)
+            self._versions[method] = secrets.token_hex(8)
+
+    def label(self, row: int) -> str:
+        """The class name of a real code, or "" where it has none."""
+        label = int(self.codes.labels[row])
+        return self.codes.classes[label] if 0 <= label < len(self.codes.classes) else str(label) if label >= 0 else ""
+
+    @cached_property
+    def nearest_distance(self) -> np.ndarray:
+        """How far each real code lies from its nearest fellow (n,) float32, in units of `nearest.typical`."""
+        return nearest_fellow(self.codes.z) / np.float32(self.nearest.typical)
+
+    def columns(self, method: str) -> Columns:
+        """Return a map's points and what they are coloured by, as one binary frame; made once.
+
+        Header: model, map, codes (n), classes, columns [{name, dtype, shape, offset}]. Columns, all of n rows:
+        points float32 (n, dims), label int16, error float32 (NaN where unknown), distance float32 (to the nearest
+        fellow, 1 is typical), row int32 (the code's number here), data_row int32 and split uint8 (in the data set).
+        """
+        with self._lock:
+            if method not in self._columns:
+                self._columns[method] = self._build(method)
+            return self._columns[method]
+
+    def _build(self, method: str) -> Columns:
+        fitted, codes = self.map(method), self.codes
+        count = len(codes.z)
+        arrays: dict[str, np.ndarray] = {
+            "points": np.asarray(fitted.p, np.float32),
+            "error": np.asarray(codes.error, np.float32),
+            "distance": np.asarray(self.nearest_distance, np.float32),
+            "row": np.arange(count, dtype=np.int32),
+            "data_row": np.asarray(codes.rows, np.int32),
+            "label": np.asarray(codes.labels, np.int16),
+            "split": np.asarray(codes.split, np.uint8),
+        }
+        about, parts, offset = [], [], 0
+        for name, array in arrays.items():
+            raw = array.tobytes()
+            about.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "offset": offset})
+            parts.append(raw + bytes(-len(raw) % 8))
+            offset += len(parts[-1])
+        header = {
+            "model": self.name,
+            "map": method,
+            "codes": count,
+            "classes": list(codes.classes),
+            "splits": list(weights.SPLITS),
+            "spacing": float(fitted.spacing),
+            "columns": about,
+        }
+        body = frame(header, b"".join(parts))
+        tag = hashlib.sha256(body).hexdigest()[:16]
+        return Columns(body, gzip.compress(body, 5, mtime=0), tag, self.version(method))
+
+    def version(self, method: str) -> str:
+        """Return what changes whenever a map's columns do: the hashes on the model's card, or else chance."""
+        if method not in self._maps:
+            raise unknown("map", method, self.maps)
+        return self._versions[method]
+
+
+def rehearsed(fitted: Map) -> Map:
+    """Return a map whose search tree is built, which the first hand would otherwise wait for."""
+    fitted.inverse_transform(fitted.p[:1])
+    fitted.gap(fitted.p[:1])
+    return fitted
+
+
+def nearest_fellow(z: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distance (n,) float32 of each code (n, d) to its nearest other one, exactly.
+
+    All pairs by one matrix product a block finds who is nearest; that one distance is then measured directly. 20,000
+    codes of 16 numbers take about half a second on one core.
+    """
+    count = len(z)
+    if count < 2:
+        return np.zeros(count, np.float32)
+    around = z - z.mean(axis=0, dtype=np.float64).astype(np.float32)
+    half_squares = np.einsum("nd,nd->n", around, around) / 2
+    fellow = np.empty(count, np.int64)
+    block = max(1, BLOCK // count)
+    for start in range(0, count, block):
+        rows = np.arange(start, min(start + block, count))
+        scores = half_squares - around[rows] @ around.T
+        scores[rows - start, rows] = np.inf
+        fellow[rows] = scores.argmin(axis=1)
+    return np.linalg.norm(around - around[fellow], axis=1).astype(np.float32)
+
+
+class Library:
+    """All opened models of a process, by name."""
+
+    def __init__(self, works: Engine | None = None) -> None:
+        self._works = works
+        self._opened: dict[str, Opened] = {}
+        self._opening: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def works(self) -> Engine:
+        """The engine that the models are opened for; started, and torch imported, at the first call."""
+        if self._works is None:
+            self._works = engine()
+        return self._works
+
+    @property
+    def working(self) -> bool:
+        """Whether the engine was started."""
+        return self._works is not None
+
+    def names(self) -> list[str]:
+        """Return the names of the models that everyone may open."""
+        return weights.names()
+
+    def ready(self, name: str) -> Opened | None:
+        """Return a model if it is open, else None; takes no time."""
+        return self._opened.get(name)
+
+    def open(self, name: str) -> Opened:
+        """Return a model, reading its codes at the first call.
+
+        Raises `UnknownName` for a name that is neither at hand nor registered, `BadFile` for damaged weights.
+        """
+        if (held := self._opened.get(name)) is not None:
+            return held
+        known = self.names()
+        if name not in known:  # a name is only ever compared: what comes from a browser never becomes a path
+            raise unknown("model", name, known)
+        with self._lock:
+            opening = self._opening.setdefault(name, threading.Lock())
+        with opening:
+            if name not in self._opened:
+                self._opened[name] = self._read(name)
+        return self._opened[name]
+
+    def _read(self, name: str) -> Opened:
+        codes = weights.codes(name)
+        hashes = weights.info(name)["files"]
+        maps = {method: partial(weights.load_map, name, method, codes.z) for method in weights.maps(name)}
+        of_codes = hashes[weights.CODES]
+        versions = {method: f"{LAYOUT}-{of_codes[:12]}-{hashes[f'maps/{method}.npz'][:12]}" for method in maps}
+        return Opened(name, lambda: self.works.adopt(weights.load(name)), codes, maps, versions)
+
+    def register(self, name: str, generator: Generator, codes: Codes, maps: Mapping[str, Map]) -> Opened:
+        """Open a model that is not at hand as files, under a name that only those who are told can use.
+
+        Raises `BadInput` for a name that is taken by a model at hand.
+        """
+        if name in self.names():
+            raise BadInput(f"The name {name!r} is taken by a model at hand; register yours under another.")
+        opened = Opened(name, self.works.adopt(generator), codes, maps)
+        self._opened[name] = opened
+        return opened
+
+    def close(self, name: str) -> None:
+        """Let go of a model; one at hand is loaded again when it is asked for."""
+        self._opened.pop(name, None)
+
+    def __len__(self) -> int:
+        return len(self._opened)
+
+
+_library: Library | None = None
+_lock = threading.Lock()
+
+
+def library() -> Library:
+    """Return this process's library."""
+    global _library
+    with _lock:
+        if _library is None:
+            _library = Library()
+        return _library

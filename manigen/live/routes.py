@@ -1,0 +1,372 @@
+"""The route: what stands beside the pages in the same process, and trusts nobody.
+
+    WebSocket /manigen/live                    the hands; see `protocol`
+    GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
+    GET /manigen/static/[{version}/]{name}     scripts; see `static`
+    GET /manigen/health                        device, times and counts
+
+Everything that takes longer than a millisecond runs off the event loop: models load, walks are searched and large
+replies are compressed in a few threads here, looking up and decoding happen in the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from manigen.errors import BadInput, ManigenError, unknown
+from manigen.live import protocol
+from manigen.live.engine import Engine, device_name, in_words, one_thread
+from manigen.live.jobs import WISHES, Wish
+from manigen.live.library import Library, Opened, library
+from manigen.live.static import YEAR, Static, respond
+
+log = logging.getLogger("manigen.live")
+
+RATE, BURST = 240.0, 480.0  # messages a second of one connection, and how many may come at once
+CONNECTIONS, PER_ADDRESS = 256, 64  # of a process; of one client address (a class behind one router has one)
+CHANNELS = 16  # channels of one connection with a wish under way
+IDLE_S = 900.0  # a connection that says nothing for so long is closed; the page reconnects when it is used again
+SEND_S = 30.0  # how long one reply may take to leave
+
+FORBIDDEN, TOO_MANY, IDLE, TOO_SLOW = 4403, 4429, 4408, 4413  # why the server closed a connection
+
+
+class Live:
+    """Everything the routes share: the opened models, the connections, a few threads for slow work."""
+
+    def __init__(
+        self, models: Library | None = None, origins: Iterable[str] = (), static: Static | None = None
+    ) -> None:
+        self._models = models
+        self.origins = {origin.rstrip("/").lower() for origin in origins}
+        self.static = static or Static()
+        self.addresses: Counter[str] = Counter()
+        self.threads = ThreadPoolExecutor(3, thread_name_prefix="live", initializer=one_thread)
+        self.walkers = ThreadPoolExecutor(2, thread_name_prefix="walk", initializer=one_thread)
+        self.began = time.time()
+
+    @property
+    def models(self) -> Library:
+        if self._models is None:
+            self._models = library()
+        return self._models
+
+    def same_origin(self, connection: HTTPConnection) -> bool:
+        """Say whether a page of this very host asks, or one of `origins`, or no page at all (a script, a test)."""
+        origin = connection.headers.get("origin")
+        if origin is None:
+            return True
+        host = connection.headers.get("host", "")
+        return (bool(host) and urlsplit(origin).netloc.lower() == host.lower()) or origin.lower() in self.origins
+
+    def at_hand(self, ask: Any) -> Opened | None:
+        """Return the model that a message names if it is awake and the map it names is loaded."""
+        opened, method = self.models.ready(ask.model), getattr(ask, "map", None)
+        return opened if opened is not None and opened.awake and (method is None or opened.has(method)) else None
+
+    def opened(self, ask: Any) -> Opened:
+        """Return the model that a message names, awake and with its map loaded; a second or two the first time."""
+        opened = self.models.open(ask.model)
+        if getattr(ask, "map", None) is not None:
+            opened.map(ask.map)
+        if not opened.awake:
+            _ = opened.generator
+        return opened
+
+    # --- the routes -------------------------------------------------------------------------------------------------
+
+    async def live(self, socket: WebSocket) -> None:
+        """Serve one browser's connection from handshake to goodbye."""
+        if not self.same_origin(socket):
+            return await socket.close(FORBIDDEN)  # before it was accepted: the browser sees HTTP 403
+        address = socket.client.host if socket.client else ""
+        if self.addresses.total() >= CONNECTIONS or self.addresses[address] >= PER_ADDRESS:
+            await socket.accept()
+            await socket.send_text(_mistake(None, "Too many connections are open; close other pages and try again."))
+            return await socket.close(TOO_MANY)
+        self.addresses[address] += 1
+        try:
+            await socket.accept()
+            works = await self._off_loop(lambda: self.models.works)
+            await Connection(self, socket, works).serve()
+        finally:
+            self.addresses[address] -= 1
+            if not self.addresses[address]:
+                del self.addresses[address]
+
+    async def map(self, request: Request) -> Response:
+        """Send a map's columns; under ?v=HASH, which is the ETag, for good."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        try:
+            columns = await asyncio.to_thread(self._columns, request.path_params["model"], request.path_params["map"])
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 500)
+        caching = "private, " + YEAR if request.query_params.get("v") == columns.version else "no-cache"
+        return respond(request, columns.body, columns.zipped, "application/octet-stream", columns.tag, caching)
+
+    def _columns(self, model: str, method: str) -> Any:
+        return self.models.open(model).columns(method)
+
+    async def file(self, request: Request) -> Response:
+        """Send a script or style sheet."""
+        name, version = request.path_params["name"], request.path_params.get("version")
+        content = await asyncio.to_thread(self.static.content, name)
+        if content is None:
+            return JSONResponse({"error": str(unknown("file", name, list(self.static.paths)))}, 404)
+        known = version is not None and version == await asyncio.to_thread(self.static.version)
+        caching = "public, " + YEAR if known or request.query_params.get("v") else "no-cache"
+        return respond(request, content.body, content.zipped, content.kind, content.tag, caching)
+
+    async def health(self, request: Request) -> Response:
+        """Tell that the server lives, and how it does."""
+        about: dict[str, Any] = {
+            "ok": True,
+            "seconds": round(time.time() - self.began, 1),
+            "connections": self.addresses.total(),
+            "models": len(self.models),
+        }
+        if self.models.working:
+            about |= {"device": device_name(), **self.models.works.statistics.as_dict()}
+        return JSONResponse(about, headers={"Cache-Control": "no-store"})
+
+    async def _off_loop(self, work: Callable[..., Any], *given: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *given)
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            WebSocketRoute("/manigen/live", self.live),
+            Route("/manigen/map/{model}/{map}", self.map),
+            Route("/manigen/static/{name}", self.file),
+            Route("/manigen/static/{version}/{name}", self.file),
+            Route("/manigen/health", self.health),
+        ]
+
+
+class Bucket:
+    """A token bucket: `rate` tokens a second flow in, at most `size` are kept; a long message takes more than one."""
+
+    def __init__(self, rate: float = RATE, size: float = BURST) -> None:
+        self.rate, self.size, self.tokens, self.when = rate, size, size, time.monotonic()
+
+    def take(self, tokens: float = 1.0) -> float:
+        """Take tokens; return how many seconds to wait for them, 0 while there are some."""
+        now = time.monotonic()
+        self.tokens = min(self.size, self.tokens + (now - self.when) * self.rate) - tokens
+        self.when = now
+        return max(0.0, -self.tokens / self.rate)
+
+
+class Connection:
+    """One browser: its messages become wishes, its replies leave one after the other."""
+
+    def __init__(self, live: Live, socket: WebSocket, works: Engine) -> None:
+        self.live, self.socket, self.works = live, socket, works
+        self.loop = asyncio.get_running_loop()
+        self.tasks: anyio.abc.TaskGroup
+        self.bucket = Bucket()
+        self.channels: set[str] = set()  # those with a wish under way
+        self.outbox: deque[tuple[str, bytes | str]] = deque()  # at most one reply a channel: see Engine.submit
+        self.filled = asyncio.Event()
+        self.slow: dict[str, tuple[Any, float]] = {}  # by channel, the newest walk that waits for its turn
+        self.walking = False
+        self.warned = 0.0
+
+    async def serve(self) -> None:
+        """Read and send until one of them ends, then leave nothing behind."""
+        try:
+            async with anyio.create_task_group() as self.tasks:
+                for side in (self._read, self._send):
+                    self.tasks.start_soon(self._until_gone, side)
+        finally:
+            self.works.forget(self)
+
+    async def _until_gone(self, side: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await side()
+        except (OSError, RuntimeError, WebSocketDisconnect):  # what sending raises once the browser is gone
+            pass
+        except Exception:
+            log.exception("A live connection ended badly.")
+        self.tasks.cancel_scope.cancel()
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    message = await self.socket.receive()
+            except TimeoutError:
+                return await self.socket.close(IDLE, "idle")
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if (wait := self.bucket.take(1 + len(text or message["bytes"]) / 2048)) > 0:
+                await self._slow_down(wait)
+            received = time.perf_counter()
+            ask = None
+            try:
+                if text is None:
+                    raise BadInput("Messages are JSON text, not binary.")
+                ask = protocol.parse(text)
+                await self._take(ask, received)
+            except ManigenError as error:
+                of = ask.id if ask is not None else protocol.identity(text or "")
+                await self.socket.send_text(_mistake(of, str(error)))
+
+    async def _slow_down(self, wait: float) -> None:
+        """Let a flood wait where it is, in the sender's own buffers, and say so once a second."""
+        if time.monotonic() - self.warned > 1:
+            self.warned = time.monotonic()
+            await self.socket.send_text(_mistake(None, f"Too many messages: at most {RATE:g} a second are read."))
+        await asyncio.sleep(wait)
+
+    async def _take(self, ask: protocol.Ask, received: float) -> None:
+        if isinstance(ask, protocol.Ping):
+            return await self.socket.send_text(self._pong(ask))
+        if len(self.channels | {ask.channel}) > CHANNELS:
+            raise BadInput(f"At most {CHANNELS} channels may be under way at once; wait for a reply.")
+        if isinstance(ask, protocol.Walk):
+            self.channels.add(ask.channel)
+            self.slow[ask.channel] = ask, received
+            if not self.walking:
+                self.walking = True
+                self.tasks.start_soon(self._walk)
+            return
+        opened = self.live.at_hand(ask)
+        if opened is None:
+            opened = await self.loop.run_in_executor(self.live.threads, self.live.opened, ask)
+        self._submit(WISHES[type(ask)](opened, ask, self._made), received)
+
+    async def _walk(self) -> None:
+        """Search the waiting walks' paths, one at a time for each browser."""
+        while self.slow:
+            channel, (ask, received) = next(iter(self.slow.items()))
+            del self.slow[channel]
+            try:
+                wish = await self.loop.run_in_executor(self.live.walkers, self._search, ask)
+            except Exception as error:
+                self._put(channel, _mistake(ask.id, str(in_words(error))))
+                continue
+            if channel not in self.slow:  # else a newer one has come meanwhile
+                self._submit(wish, received)
+        self.walking = False
+
+    def _search(self, ask: protocol.Walk) -> Wish:
+        return WISHES[type(ask)](self.live.opened(ask), ask, self._made)
+
+    def _submit(self, wish: Wish, received: float) -> None:
+        wish.asked = received
+        self.channels.add(wish.ask.channel)
+        self.works.submit((self, wish.ask.channel), wish)
+
+    def _pong(self, ask: protocol.Ask) -> str:
+        statistics = self.works.statistics
+        about = {"device": device_name(), "decode_ms": round(statistics.decode_ms, 3)}
+        return json.dumps({"id": ask.id, "op": "ping", "channel": ask.channel, **about})
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def _made(self, wish: Wish) -> None:
+        """Take a finished wish from the engine's thread; what has to be compressed is handed on."""
+        if wish.pictures is not None and wish.pictures.nbytes > protocol.RAW:
+            self.live.threads.submit(self._answer, wish)
+        else:
+            self._answer(wish)
+
+    def _answer(self, wish: Wish) -> None:
+        try:
+            reply = wish.answer() if wish.error is None else _mistake(wish.ask.id, str(wish.error))
+        except Exception as error:
+            reply = _mistake(wish.ask.id, str(in_words(error)))
+        with suppress(RuntimeError):  # the loop is gone: the server stops
+            self.loop.call_soon_threadsafe(self._put, wish.ask.channel, reply)
+
+    def _put(self, channel: str, reply: bytes | str) -> None:
+        self.outbox.append((channel, reply))
+        self.filled.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self.filled.wait()
+            self.filled.clear()
+            while self.outbox:
+                channel, reply = self.outbox.popleft()
+                try:
+                    async with asyncio.timeout(SEND_S):
+                        if isinstance(reply, bytes):
+                            await self.socket.send_bytes(reply)
+                        else:
+                            await self.socket.send_text(reply)
+                except TimeoutError:
+                    return await self.socket.close(TOO_SLOW, "too slow")
+                if not self.works.release((self, channel)):
+                    self.channels.discard(channel)
+
+
+def _mistake(of: int | str | None, sentence: str) -> str:
+    return json.dumps({"id": of, "error": sentence})
+
+
+@cache
+def _live() -> Live:
+    origins = os.environ.get("MANIGEN_ORIGINS", "")
+    return Live(origins=[origin.strip() for origin in origins.split(",") if origin.strip()])
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes to hand to `st.App(routes=...)` or to any Starlette app.
+
+    MANIGEN_ORIGINS, such as "https://school.example", names further origins whose pages may speak to this server: for
+    a proxy that changes the Host header.
+    """
+    return _live().routes()
+
+
+def warm(model: str, method: str | None = None) -> threading.Thread:
+    """Open a model, wake its generator and load a map in the background, before anyone asks; return the thread."""
+
+    def open_it() -> None:
+        one_thread()
+        try:
+            opened = _live().models.open(model)
+            if method is not None:
+                opened.columns(method)
+            _ = opened.generator
+        except Exception:
+            log.exception("The model %s could not be opened ahead.", model)
+
+    thread = threading.Thread(target=open_it, name="warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def static_address(name: str) -> str:
+    """Return the address that a page loads a script from, such as `explore.js`; it changes when the scripts do."""
+    return _live().static.address(name)
+
+
+def map_address(model: str, method: str) -> str:
+    """Return the address of a map's columns; it changes when the map or the codes do, and takes no time to say."""
+    return f"/manigen/map/{model}/{method}?v={_live().models.open(model).version(method)}"

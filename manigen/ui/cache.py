@@ -1,0 +1,62 @@
+"""Cache: thin wrappers, keyed by names, knobs and seeds, never by tensors.
+
+What every session shares (opened models, their codes and maps) lives in the live room's library, once per process;
+here are only the pictures and tables that pages show again and again.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from manigen import weights
+from manigen.live.library import library
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def cards() -> dict[str, dict[str, Any]]:
+    """Every model's card by name, the default first; looked up anew every ten seconds, so a new model appears."""
+    return {name: weights.info(name) for name in weights.names()}
+
+
+def sheet(x: np.ndarray, columns: int, gap: int = 1) -> Image.Image:
+    """Return uint8 pictures x (n, h, w, c) as one image, `columns` side by side."""
+    n, height, width, channels = x.shape
+    rows = -(-n // columns)
+    field = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), np.uint8)
+    for at in range(n):
+        top, left = (at // columns) * (height + gap), (at % columns) * (width + gap)
+        field[top : top + height, left : left + width] = x[at]
+    return Image.fromarray(field[..., 0] if channels == 1 else field)
+
+
+def png(image: Image.Image, scale: int = 1) -> bytes:
+    """Return an image as PNG bytes, each pixel `scale` pixels wide."""
+    buffer = io.BytesIO()
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def face(model: str, fingerprint: str, n: int = 24, columns: int = 8) -> bytes:
+    """Return a small grid of a model's pictures as PNG; `fingerprint` is its weights' hash, so a new one is painted."""
+    opened = library().open(model)
+    rows = np.linspace(0, len(opened.codes) - 1, n).astype(int)
+    return png(sheet(pictures(opened.generator, opened.codes.z[rows]), columns), 2)
+
+
+def pictures(generator: Any, z: np.ndarray) -> np.ndarray:
+    """Return the pictures of codes z (n, d) as a screen wants them: uint8 (n, h, w, c)."""
+    return np.rint(generator.decode(z).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+
+
+@st.cache_data(show_spinner=False)
+def map_title(method: str) -> str:
+    """A map method's title, from its card."""
+    from manigen.projections import cards
+
+    return cards()[method].title

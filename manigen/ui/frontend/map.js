@@ -1,0 +1,405 @@
+// The map: a Plotly scattergl filled from binary columns, with a soft density beneath and a live overlay above it.
+//
+// Positions on it have no units, so there are no axes and no grid. The first paint is a plain canvas, drawn as soon as
+// the columns arrive; Plotly takes over when its script is ready. Hover works on both, anywhere, also where no point is.
+
+import { element } from "./parts.js";
+
+export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#44BB99",
+  "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
+const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
+const MARGIN = 0.06;
+
+let plotly;
+function loadPlotly(url) {
+  return (plotly ??= new Promise((done, fail) => {
+    if (window.Plotly?.newPlot) return done(window.Plotly);
+    const script = element("script", "", [], { src: url });
+    script.onload = () => done(window.Plotly);
+    script.onerror = () => fail(new Error("plotly"));
+    document.head.append(script);
+  }));
+}
+
+export async function loadColumns(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error((await response.text()).slice(0, 300));
+  const buffer = await response.arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const kinds = { float32: Float32Array, int32: Int32Array, int16: Int16Array, uint8: Uint8Array };
+  const columns = { header };
+  for (const { name, dtype, shape, offset } of header.columns)
+    columns[name] = new kinds[dtype](buffer, 4 + length + offset, shape.reduce((a, b) => a * b, 1));
+  const [x, y] = [new Float32Array(header.codes), new Float32Array(header.codes)];
+  for (let i = 0; i < x.length; i++) [x[i], y[i]] = [columns.points[2 * i], columns.points[2 * i + 1]];
+  return { ...columns, x, y };
+}
+
+export class MapView {
+  // on: { hover(place, pixel, moment), leave(), pin(place), select(polygon | null), moved() }
+  constructor(root, on) {
+    this.on = on;
+    this.mode = "pan";
+    this.hidden = new Set();
+    this.plot = element("div", "mg-plot");
+    this.raster = element("canvas", "mg-raster");
+    this.overlay = element("canvas", "mg-overlay");
+    this.root = root;
+    root.append(this.raster, this.plot, this.overlay);
+    this.view = { x0: 0, x1: 1, y0: 0, y1: 1 };
+    this.listen();
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(root);
+  }
+
+  destroy() {
+    this.observer.disconnect();
+    if (this.drawn) window.Plotly.purge(this.plot);
+  }
+
+  // Show other columns: a new map of the same codes, or another model's.
+  async show(columns, { plotlyUrl, colourBy, classes, dark }) {
+    const [n, x, y] = [columns.x.length, columns.x, columns.y];
+    const fresh = this.columns !== columns;
+    Object.assign(this, { columns, colourBy, classes, dark, n });
+    if (fresh) {
+      this.identity = Math.random();
+      this.frameAll(x, y);
+      this.groups = groupsOf(columns.label, classes.length);
+      this.hidden.clear();
+      this.shadeUrl = shade(x, y, columns.label, this.box, dark);
+    }
+    if (!this.drawn) this.paint();
+    const Plotly = await loadPlotly(plotlyUrl);
+    if (this.columns !== columns) return; // overtaken while the script was loading
+    await this.react(Plotly);
+  }
+
+  frameAll(x, y) {
+    let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
+    for (let i = 0; i < x.length; i++) {
+      if (x[i] < x0) x0 = x[i];
+      if (x[i] > x1) x1 = x[i];
+      if (y[i] < y0) y0 = y[i];
+      if (y[i] > y1) y1 = y[i];
+    }
+    const pad = MARGIN * Math.max(x1 - x0, y1 - y0, 1e-6);
+    this.box = { x0: x0 - pad, x1: x1 + pad, y0: y0 - pad, y1: y1 + pad };
+    this.fit();
+  }
+
+  // One unit is as long in x as in y, whatever the frame's proportions.
+  fit() {
+    const { x0, x1, y0, y1 } = this.box;
+    const [width, height] = this.size();
+    const scale = Math.max((x1 - x0) / width, (y1 - y0) / height);
+    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
+      y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
+  }
+
+  size() {
+    return [Math.max(this.root.clientWidth, 1), Math.max(this.root.clientHeight, 1)];
+  }
+
+  toPixel([x, y]) {
+    const [width, height] = this.size();
+    const { x0, x1, y0, y1 } = this.view;
+    return [((x - x0) / (x1 - x0)) * width, ((y1 - y) / (y1 - y0)) * height];
+  }
+
+  toPlace([px, py]) {
+    const [width, height] = this.size();
+    const { x0, x1, y0, y1 } = this.view;
+    return [x0 + (px / width) * (x1 - x0), y1 - (py / height) * (y1 - y0)];
+  }
+
+  colourOf(label) {
+    return label < 0 ? (this.dark ? "#8a8f98" : "#9aa0a8") : PALETTE[label % PALETTE.length];
+  }
+
+  // The first paint: points on a canvas, some tens of milliseconds after the page has the columns.
+  paint() {
+    const [width, height] = this.size();
+    const ratio = devicePixelRatio || 1;
+    this.raster.width = width * ratio;
+    this.raster.height = height * ratio;
+    const pen = this.raster.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.globalAlpha = 0.6;
+    const { x, y, label } = this.columns;
+    for (const [group, rows] of this.groups) {
+      pen.fillStyle = this.colourOf(group);
+      for (const i of rows) {
+        const [px, py] = this.toPixel([x[i], y[i]]);
+        pen.fillRect(px - 1.3, py - 1.3, 2.6, 2.6);
+      }
+    }
+    this.root.dataset.painted = "raster";
+  }
+
+  async react(Plotly) {
+    const { x, y } = this.columns;
+    const values = this.colourBy === "label" ? null : this.columns[this.colourBy];
+    const range = values ? spread(values) : null;
+    const size = this.n > 40000 ? 2.5 : this.n > 12000 ? 3.4 : 5;
+    this.order = [...this.groups.keys()];
+    const traces = this.order.map((group) => {
+      const rows = this.groups.get(group);
+      const marker = { size, opacity: values ? 0.85 : 0.62, line: { width: 0 } };
+      if (values) Object.assign(marker, { color: pick(values, rows), colorscale: EVEN, cmin: range[0], cmax: range[1] });
+      else marker.color = this.colourOf(group);
+      return { type: "scattergl", mode: "markers", x: pick(x, rows), y: pick(y, rows), marker, hoverinfo: "skip",
+        visible: !this.hidden.has(group), name: this.classes[group] ?? "" };
+    });
+    const { x0, x1, y0, y1 } = this.view;
+    const axis = { visible: false, fixedrange: false, zeroline: false };
+    const layout = {
+      margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false, dragmode: this.mode,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: this.identity,
+      xaxis: { ...axis, range: [x0, x1] }, yaxis: { ...axis, range: [y0, y1] },
+      images: [{ source: this.shadeUrl, xref: "x", yref: "y", x: this.box.x0, y: this.box.y1,
+        sizex: this.box.x1 - this.box.x0, sizey: this.box.y1 - this.box.y0, sizing: "stretch", layer: "below" }],
+      annotations: values ? [] : this.names(),
+      newselection: { line: { color: this.dark ? "#fff" : "#222", width: 1.5, dash: "dot" } },
+    };
+    const config = { scrollZoom: true, displayModeBar: false, doubleClick: false, responsive: false };
+    await Plotly.react(this.plot, traces, layout, config);
+    if (!this.drawn) {
+      this.drawn = true;
+      this.plot.on("plotly_relayouting", (change) => this.follow(change));
+      this.plot.on("plotly_relayout", (change) => this.follow(change));
+      this.plot.on("plotly_selected", (event) => this.selected(event));
+    }
+    this.raster.hidden = true;
+    this.root.dataset.painted = "plotly";
+    this.on.moved?.();
+  }
+
+  // The middle of every group that has a class and is shown: [group, [x, y]].
+  centres() {
+    const { x, y } = this.columns;
+    return [...this.groups].filter(([group]) => group >= 0 && !this.hidden.has(group))
+      .map(([group, rows]) => [group, [middle(pick(x, rows)), middle(pick(y, rows))]]);
+  }
+
+  // Class names stand there, so that colour is never the only sign.
+  names() {
+    return this.centres().map(([group, [x, y]]) => ({
+      x, y, text: `<b>${escapeHtml(this.classes[group] ?? String(group))}</b>`, showarrow: false, captureevents: false, borderpad: 3,
+      font: { size: 17, color: this.dark ? "#fff" : "#1b1d22" }, bgcolor: this.dark ? "rgba(18,20,26,.62)" : "rgba(255,255,255,.72)",
+    }));
+  }
+
+  follow(change) {
+    const { x0, x1, y0, y1 } = this.view;
+    const range = (axis, from, to) => change[`${axis}.range`] ?? [change[`${axis}.range[0]`] ?? from, change[`${axis}.range[1]`] ?? to];
+    const [[a, b], [c, d]] = [range("xaxis", x0, x1), range("yaxis", y0, y1)];
+    this.view = { x0: a, x1: b, y0: c, y1: d };
+    this.on.moved?.();
+  }
+
+  setView(view) {
+    this.view = view;
+    const { x0, x1, y0, y1 } = view;
+    if (this.drawn) window.Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
+    this.on.moved?.();
+  }
+
+  zoom(factor) {
+    const { x0, x1, y0, y1 } = this.view;
+    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    this.setView({ x0: cx + (x0 - cx) * factor, x1: cx + (x1 - cx) * factor,
+      y0: cy + (y0 - cy) * factor, y1: cy + (y1 - cy) * factor });
+  }
+
+  reset() {
+    this.fit();
+    this.setView(this.view);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    if (this.drawn) window.Plotly.relayout(this.plot, { dragmode: mode, ...(mode === "pan" ? { selections: [] } : {}) });
+    this.root.dataset.mode = mode;
+  }
+
+  toggle(group, alone = false) {
+    if (alone) {
+      const others = this.order.filter((other) => other !== group);
+      const isAlone = others.every((other) => this.hidden.has(other)) && !this.hidden.has(group);
+      this.hidden = new Set(isAlone ? [] : others);
+    } else if (!this.hidden.delete(group)) this.hidden.add(group);
+    if (!this.drawn) return;
+    const visible = this.order.map((other) => !this.hidden.has(other));
+    window.Plotly.restyle(this.plot, { visible });
+    if (this.colourBy === "label") window.Plotly.relayout(this.plot, { annotations: this.names() });
+  }
+
+  selected(event) {
+    if (!event) return this.on.select?.(null);
+    let polygon = null;
+    if (event.lassoPoints) polygon = event.lassoPoints.x.map((x, i) => [x, event.lassoPoints.y[i]]);
+    else if (event.range) {
+      const [[a, b], [c, d]] = [event.range.x, event.range.y];
+      polygon = [[a, c], [b, c], [b, d], [a, d]];
+    }
+    if (polygon) this.on.select?.(thin(polygon, 160), [...this.hidden]);
+  }
+
+  clearSelection() {
+    if (this.drawn) window.Plotly.relayout(this.plot, { selections: [] });
+    this.on.select?.(null);
+  }
+
+  resize() {
+    const [width, height] = this.size();
+    const ratio = devicePixelRatio || 1;
+    this.overlay.width = width * ratio;
+    this.overlay.height = height * ratio;
+    this.overlay.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (this.columns) {
+      const { x0, x1, y0, y1 } = this.view;
+      const scale = Math.max((x1 - x0) / width, (y1 - y0) / height);
+      const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
+      this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
+        y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
+      if (this.drawn) {
+        const v = this.view;
+        window.Plotly.relayout(this.plot, { width, height, "xaxis.range": [v.x0, v.x1], "yaxis.range": [v.y0, v.y1] });
+      } else this.paint();
+    }
+    this.on.moved?.();
+  }
+
+  // Our own listeners, in the capture phase: they hear the hand before Plotly does, and also where no point is.
+  listen() {
+    const pixelOf = (event) => {
+      const frame = this.root.getBoundingClientRect();
+      return [event.clientX - frame.left, event.clientY - frame.top];
+    };
+    let down = null;
+    this.root.addEventListener("pointermove", (event) => {
+      if (!this.columns) return;
+      const pixel = pixelOf(event);
+      this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp);
+      if (down && this.on.drag) this.on.drag(this.toPlace(pixel), pixel);
+    }, true);
+    this.root.addEventListener("pointerleave", () => this.on.leave?.());
+    this.root.addEventListener("pointerdown", (event) => {
+      down = pixelOf(event);
+      if (this.on.grab?.(this.toPlace(down), down)) {
+        event.stopPropagation();
+        event.preventDefault();
+      }
+    }, true);
+    addEventListener("pointerup", (event) => {
+      if (!down) return;
+      const pixel = pixelOf(event);
+      const still = Math.hypot(pixel[0] - down[0], pixel[1] - down[1]) < 4;
+      down = null;
+      if (this.on.drop?.(still)) return;
+      if (still && this.columns && this.root.contains(event.target)) this.on.pin?.(this.toPlace(pixel), pixel);
+    }, true);
+    this.root.addEventListener("dblclick", () => this.reset(), true);
+  }
+}
+
+function groupsOf(labels, classes) {
+  const groups = new Map();
+  for (let group = -1; group < classes; group++) groups.set(group, []);
+  for (let i = 0; i < labels.length; i++) groups.get(labels[i])?.push(i);
+  for (const [group, rows] of groups) rows.length ? groups.set(group, Int32Array.from(rows)) : groups.delete(group);
+  return groups;
+}
+
+function pick(values, rows) {
+  const picked = new Float32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) picked[i] = values[rows[i]];
+  return picked;
+}
+
+function middle(values) {
+  return Float32Array.from(values).sort()[values.length >> 1];
+}
+
+// From the 2 % to the 98 % quantile: one outlier must not take all the colours.
+function spread(values) {
+  const finite = Float32Array.from(values).filter(Number.isFinite).sort();
+  if (!finite.length) return [0, 1];
+  return [finite[Math.floor(finite.length * 0.02)], finite[Math.floor(finite.length * 0.98)]];
+}
+
+function thin(polygon, most) {
+  const step = Math.ceil(polygon.length / most);
+  return polygon.filter((_, i) => i % step === 0);
+}
+
+// Soft shading under the points: how densely each class lies, as a picture that pans and zooms with the map.
+function shade(x, y, label, box, dark, side = 160) {
+  const canvas = new OffscreenCanvas(side, side);
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(side, side);
+  const [sx, sy] = [side / (box.x1 - box.x0), side / (box.y1 - box.y0)];
+  const layers = new Map();
+  for (let i = 0; i < x.length; i++) {
+    const group = label[i];
+    if (!layers.has(group)) layers.set(group, new Float32Array(side * side));
+    const column = Math.min(side - 1, Math.max(0, ((x[i] - box.x0) * sx) | 0));
+    const row = Math.min(side - 1, Math.max(0, ((box.y1 - y[i]) * sy) | 0));
+    layers.get(group)[row * side + column] += 1;
+  }
+  const total = new Float32Array(side * side);
+  const mixed = new Float32Array(side * side * 3);
+  for (const [group, layer] of layers) {
+    const soft = blur(blur(blur(layer, side, 2), side, 2), side, 3);
+    const [r, g, b] = rgb(group < 0 ? (dark ? "#aab2c0" : "#7b8696") : PALETTE[group % PALETTE.length]);
+    for (let i = 0; i < soft.length; i++) {
+      total[i] += soft[i];
+      mixed[3 * i] += soft[i] * r;
+      mixed[3 * i + 1] += soft[i] * g;
+      mixed[3 * i + 2] += soft[i] * b;
+    }
+  }
+  const sorted = Float32Array.from(total).filter((value) => value > 0).sort();
+  const full = sorted[Math.floor(sorted.length * 0.9)] || 1;
+  for (let i = 0; i < total.length; i++) {
+    const share = Math.min(1, total[i] / full);
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = total[i] ? mixed[3 * i + c] / total[i] : 0;
+    image.data[4 * i + 3] = 255 * (dark ? 0.34 : 0.22) * Math.sqrt(share);
+  }
+  pen.putImageData(image, 0, 0);
+  const big = document.createElement("canvas");
+  big.width = big.height = side * 3;
+  const wide = big.getContext("2d");
+  wide.imageSmoothingQuality = "high";
+  wide.drawImage(canvas, 0, 0, side * 3, side * 3);
+  return big.toDataURL("image/png");
+}
+
+function blur(values, side, radius) {
+  const across = new Float32Array(values.length);
+  const out = new Float32Array(values.length);
+  for (let r = 0; r < side; r++)
+    for (let c = 0; c < side; c++) {
+      let sum = 0;
+      for (let k = -radius; k <= radius; k++) sum += values[r * side + Math.min(side - 1, Math.max(0, c + k))];
+      across[r * side + c] = sum / (2 * radius + 1);
+    }
+  for (let c = 0; c < side; c++)
+    for (let r = 0; r < side; r++) {
+      let sum = 0;
+      for (let k = -radius; k <= radius; k++) sum += across[Math.min(side - 1, Math.max(0, r + k)) * side + c];
+      out[r * side + c] = sum / (2 * radius + 1);
+    }
+  return out;
+}
+
+function rgb(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+function escapeHtml(text) {
+  return text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
+}

@@ -1,0 +1,68 @@
+// Parts every component is put together from: elements, words, icons, the theme, a notice.
+
+// An element by tag, class and children: the few lines that a framework would otherwise be for.
+export function element(tag, className = "", content = [], attributes = {}) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...(Array.isArray(content) ? content : [content]));
+  return made;
+}
+
+// "{n} of {all}" filled in.
+export function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+const ICONS = {
+  pan: "M12 3v18M3 12h18M12 3l-3 3M12 3l3 3M12 21l-3-3M12 21l3-3M3 12l3-3M3 12l3 3M21 12l-3-3M21 12l-3 3",
+  lasso: "M12 5c5 0 9 2.400 9 5.500S17 16 12 16c-1.500 0-3-.2-4.200-.6M3.700 13A4 4 0 0 1 3 10.500C3 7.400 7 5 12 5M7 17a2 2 0 1 1-2-2 2 2 0 0 1 2 2c0 2-1 3-2 4",
+  select: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4",
+  closer: "M12 5v14M5 12h14",
+  farther: "M5 12h14",
+  reset: "M4 12a8 8 0 1 0 2.500-5.800M4 4v4.500h4.500",
+};
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+export function isDark(host) {
+  const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim();
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return 0.3 * r + 0.59 * g + 0.11 * b < 110;
+}
+
+// A line of words over the map that leaves by itself; `action` is [label, what to do].
+export class Notice {
+  constructor() {
+    this.element = element("div", "mg-notice", [], { role: "status", hidden: "" });
+  }
+
+  say(sentence, action = null, stays = false) {
+    clearTimeout(this.timer);
+    this.element.replaceChildren(sentence);
+    if (action) {
+      const act = () => {
+        this.hide();
+        action[1]();
+      };
+      this.element.append(" ", element("button", "mg-button", [action[0]], { type: "button", onclick: act }));
+    }
+    this.element.hidden = false;
+    if (!stays) this.timer = setTimeout(() => this.hide(), 6000);
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+}

@@ -1,0 +1,63 @@
+"""Pickers: the model's dialog of cards, and rows of choices that a link remembers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from manigen.ui import cache, state
+from manigen.ui.text import text
+
+
+def model() -> str:
+    """Return the model on screen: the link's, the session's, or the default. Stops the page where there is none."""
+    known = cache.cards()
+    if not known:
+        st.info(text("no_models"))
+        st.stop()
+    asked = state.from_link("model", state.DEFAULT_MODEL)
+    if asked not in known:
+        if asked != state.DEFAULT_MODEL:
+            st.warning(text("unknown_model", name=asked[:80]))
+        asked = state.DEFAULT_MODEL if state.DEFAULT_MODEL in known else next(iter(known))
+    return asked
+
+
+def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
+    """Show a row of choices and return the chosen one; the link's wins when a page is opened with one."""
+    asked = state.from_link(key)
+    widget = f"pick:{key}"
+    if asked in options and st.session_state.get(widget) != asked and st.session_state.get(f"seen:{key}") != asked:
+        st.session_state[widget] = asked
+    if st.session_state.get(widget) not in options:
+        st.session_state[widget] = options[0]
+    chosen = st.segmented_control(
+        text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name), required=True
+    )
+    st.session_state[f"seen:{key}"] = chosen
+    return chosen or options[0]
+
+
+def open_model_dialog(current: str) -> None:
+    """Show the button with the present model's name; it opens the cards of all models."""
+    card = cache.cards()[current]
+    if st.button(card.get("title", current), icon=":material/expand_more:", width="stretch", key="open-models"):
+        _dialog(current)
+
+
+@st.dialog(text("choose_model"), width="large")
+def _dialog(current: str) -> None:
+    columns = st.columns(2)
+    for at, (name, card) in enumerate(cache.cards().items()):
+        with columns[at % 2].container(border=True):
+            _card(name, card, name == current)
+
+
+def _card(name: str, card: dict[str, Any], is_current: bool) -> None:
+    st.image(cache.face(name, card["files"]["model.safetensors"]), width="stretch")
+    st.markdown(f"**{card.get('title', name)}**  \n{card['data'].get('title', card['data']['name'])} · {card['family']}")
+    st.caption(card.get("sentence", ""))
+    if st.button(text("opened_model" if is_current else "open_model"), key=f"open:{name}", disabled=is_current, width="stretch"):
+        state.to_link(model=name, map=None, ends=None)
+        st.rerun()

@@ -1,0 +1,28 @@
+"""The frame around every page: title, navigation, and what all pages share.
+
+It lies in this room and not beside `pages/`, because beside it Streamlit would start in its older multipage mode.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from manigen.ui.text import text
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+st.set_page_config(page_title="ManiGen", page_icon=":material/bubble_chart:", layout="wide")
+st.html(
+    """<style>
+    .stMainBlockContainer { padding: 4.2rem clamp(.8rem, 2.2vw, 2.4rem) 1.2rem; max-width: 2400px; }
+    .stMain [data-testid="stVerticalBlock"] { gap: .7rem; }
+    </style>"""
+)
+st.navigation(
+    [
+        st.Page(PAGES / "explore.py", title=text("explore"), icon=":material/map:", default=True),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,94 @@
+"""The selection: what a lasso or a box on the map holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from manigen import checks, figures, files, weights
+from manigen.errors import ManigenError
+from manigen.live.library import Opened, library
+from manigen.ui import cache
+from manigen.ui.text import text
+
+GALLERY = 48
+
+
+def inside(p: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Return which places p (n, 2) lie inside a polygon (m, 2), by the even-odd rule: a ray crosses it an odd number of times.
+
+    >>> inside(np.array([[0.5, 0.5], [2.0, 0.5]]), np.array([[0, 0], [1, 0], [1, 1], [0, 1]]))
+    array([ True, False])
+    """
+    found = np.zeros(len(p), bool)
+    x, y = p[:, 0], p[:, 1]
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        if y0 != y1:
+            crosses = (y0 > y) != (y1 > y)
+            found ^= crosses & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+    return found
+
+
+def rows_of(opened: Opened, map_name: str, chosen: dict[str, Any]) -> np.ndarray:
+    """Return the rows of the codes that a browser's selection holds; classes that are switched off are left out."""
+    polygon = checks.points(chosen["polygon"], 2)[:1000]
+    hidden = [int(group) for group in chosen.get("hidden", [])]
+    found = inside(opened.map(map_name).p[:, :2], polygon)
+    return np.flatnonzero(found & ~np.isin(opened.codes.labels, hidden))
+
+
+def table(opened: Opened, map_name: str, rows: np.ndarray) -> str:
+    """Return the selected rows as CSV text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["index", "split", "row", "label", "class", "x", "y", "error"])
+    codes, p = opened.codes, opened.map(map_name).p
+    for row in rows:
+        error = codes.error[row]
+        writer.writerow(
+            [row, weights.SPLITS[codes.split[row]], codes.rows[row], codes.labels[row], opened.label(row)]
+            + [f"{p[row, 0]:.6g}", f"{p[row, 1]:.6g}", f"{error:.6g}" if np.isfinite(error) else ""]
+        )
+    return out.getvalue()
+
+
+def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
+    """Show a selection: count, gallery, mean picture, classes, and the two exports."""
+    opened = library().open(model)
+    try:
+        rows = rows_of(opened, map_name, chosen)
+    except (ManigenError, KeyError, TypeError, ValueError):
+        rows = np.zeros(0, int)
+    st.subheader(text("selection"), anchor=False)
+    if not len(rows):
+        st.info(text("selection_empty"))
+        return
+    codes = opened.codes
+    st.caption(text("selection_count", n=len(rows), all=len(codes)))
+    gallery, mean, classes = st.columns([5, 2, 4])
+    picked = rows[np.linspace(0, len(rows) - 1, min(GALLERY, len(rows))).astype(int)]
+    with gallery:
+        st.caption(text("selection_gallery"))
+        st.image(cache.png(cache.sheet(cache.pictures(opened.generator, codes.z[picked]), 12), 3), width="stretch")
+    with mean:
+        st.caption(text("selection_mean"))
+        average = opened.generator.decode(codes.z[rows[:: max(1, len(rows) // 2000)]]).mean(axis=0)
+        st.image(cache.png(cache.sheet(np.rint(average.transpose(1, 2, 0)[None] * 255).astype(np.uint8), 1), 6), width="stretch")
+    with classes:
+        st.caption(text("selection_classes"))
+        if (codes.labels[rows] >= 0).any():
+            counts = np.bincount(codes.labels[rows][codes.labels[rows] >= 0], minlength=len(codes.classes))
+            st.plotly_chart(figures.histogram(codes.classes, counts), key="histogram", config={"displayModeBar": False})
+        else:
+            st.write(text("selection_no_labels"))
+    download = st.columns([2, 2, 6])
+    stem = f"{model}-{map_name}-{len(rows)}"
+    download[0].download_button(
+        text("selection_csv"), table(opened, map_name, rows), f"{stem}.csv", "text/csv", width="stretch"
+    )
+    kept = {"z": codes.z[rows], "rows": codes.rows[rows], "split": codes.split[rows], "labels": codes.labels[rows]}
+    download[1].download_button(text("selection_npz"), files.npz_bytes(kept), f"{stem}.npz", width="stretch")

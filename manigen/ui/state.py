@@ -1,0 +1,97 @@
+"""State: what one session has chosen, and how a link spells it.
+
+Every key of the session and of the URL is named here and nowhere else. A link wins over the session when it is opened;
+afterwards the session is written back to the link, so the address bar always shows the present view. A code in a link
+is exact: its float32 bytes in URL-safe base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from manigen import checks
+from manigen.errors import BadInput, ManigenError
+
+MOST_PINS = 24
+DEFAULT_MODEL = "mnist-vae"
+
+
+def spell(code: np.ndarray) -> str:
+    """Return a code (d,) as text for a link.
+
+    >>> spell(np.zeros(1, np.float32))
+    'AAAAAA'
+    """
+    return base64.urlsafe_b64encode(np.asarray(code, "<f4").tobytes()).decode().rstrip("=")
+
+
+def unspell(text: str, dim: int) -> np.ndarray:
+    """Return the code (d,) that a link's `text` spells, or raise `BadInput`."""
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        code = np.frombuffer(raw, "<f4")
+    except (ValueError, binascii.Error):
+        raise BadInput("This link's codes cannot be read; it may have been cut short.") from None
+    return checks.codes(code, dim, "this link's codes")[0]
+
+
+def from_link(key: str, default: Any = None) -> Any:
+    """Return what the link says of `key` when it was opened with one, else the session's value, else `default`."""
+    asked = st.query_params.get(key)
+    if asked is not None and asked != st.session_state.get(f"link:{key}"):
+        st.session_state[f"link:{key}"] = st.session_state[key] = asked
+    return st.session_state.get(key, default)
+
+
+def to_link(**values: Any) -> None:
+    """Write the present `values` to the session and to the link; None leaves a key out."""
+    for key, value in values.items():
+        if value is None:
+            st.query_params.pop(key, None)
+            st.session_state.pop(f"link:{key}", None)
+            continue
+        spelled = str(value)
+        st.session_state[key] = st.session_state[f"link:{key}"] = spelled
+        if st.query_params.get(key) != spelled:
+            st.query_params[key] = spelled
+
+
+# --- the tray -----------------------------------------------------------------------------------------------------------
+
+
+def tray() -> dict[str, Any]:
+    """Return this session's tray: `pins` ({code, at, model, map}) and an `epoch` that changes when a page changes it."""
+    return st.session_state.setdefault("tray", {"epoch": 0, "pins": []})
+
+
+def set_tray(pins: Any, *, by_page: bool = False) -> None:
+    """Replace the pins; what comes from a browser is checked. `by_page` tells the front end to take them over."""
+    kept = []
+    for pin in list(pins)[:MOST_PINS] if isinstance(pins, list) else []:
+        try:
+            code = checks.codes(pin["code"])[0].tolist()
+            at = None if pin.get("at") is None else checks.points(pin["at"])[0].tolist()
+            kept.append({"code": code, "at": at, "model": str(pin["model"])[:200], "map": str(pin.get("map"))[:50]})
+        except (ManigenError, KeyError, TypeError, AttributeError):
+            continue
+    before = tray()
+    st.session_state["tray"] = {"epoch": before["epoch"] + by_page, "pins": kept}
+
+
+def ends_to_link(pins: list[dict[str, Any]], model: str) -> str | None:
+    """Return the pins of one model as text for a link, None where there are none."""
+    return "~".join(spell(np.array(pin["code"], np.float32)) for pin in pins if pin["model"] == model) or None
+
+
+def ends_from_link(spelled: str, model: str, dim: int) -> list[dict[str, Any]]:
+    """Return the pins that a link spells."""
+    return [
+        {"code": unspell(part, dim).tolist(), "at": None, "model": model, "map": None}
+        for part in spelled.split("~")[:MOST_PINS]
+        if part
+    ]

@@ -1,0 +1,62 @@
+"""Explore: the map of a model, a picture under the pointer, pins, and what a lasso holds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from manigen.errors import ManigenError
+from manigen.live import routes
+from manigen.ui import cache, components, pickers, selection, state
+from manigen.ui.text import all_text, text
+
+COLOURS = ("label", "error", "distance")
+
+model = pickers.model()
+card = cache.cards()[model]
+bar = st.columns([3, 3, 4], vertical_alignment="bottom")
+with bar[0]:
+    pickers.open_model_dialog(model)
+with bar[1]:
+    map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
+with bar[2]:
+    known = [c for c in COLOURS if card["encodes"] or c == "distance"]
+    colour = pickers.choice("colour", known, {c: text(f"colour_{c}") for c in known})
+
+spelled = state.from_link("ends")
+if spelled and spelled != st.session_state.get("read:ends"):
+    st.session_state["read:ends"] = spelled
+    try:
+        state.set_tray(state.ends_from_link(spelled, model, card["dim"]), by_page=True)
+    except ManigenError as problem:
+        st.warning(str(problem))
+
+
+def keep_tray() -> None:
+    """Take over the pins that the browser has just changed."""
+    state.set_tray((st.session_state["explore"].get("tray") or {}).get("pins", []))
+
+
+shown = components.mount(
+    "explore",
+    key="explore",
+    data={
+        "model": model,
+        "map": map_name,
+        "mapUrl": routes.map_address(model, map_name),
+        "colourBy": colour,
+        "classes": card["data"].get("classes", []),
+        "tray": state.tray(),
+        "most": state.MOST_PINS,
+        "text": all_text(),
+    },
+    on_tray_change=keep_tray,
+    on_selection_change=lambda: None,
+    on_walk_change=lambda: None,
+)
+ends = state.ends_to_link(state.tray()["pins"], model)
+st.session_state["read:ends"] = ends
+state.to_link(model=model, map=map_name, colour=colour, ends=ends)
+if shown.get("walk"):
+    st.switch_page("pages/interpolate.py")
+if shown.get("selection"):
+    selection.show(model, map_name, shown["selection"])
