@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 SPLITS = ("train", "test", "sample")  # where a row of codes comes from; `sample` is for models without an encoder
 ROWS = 10_000  # codes kept from each split
+ENTRIES = {"name": str, "family": str, "shape": list, "knobs": dict, "data": dict, "files": dict}  # of every card
 MODEL, CODES, SAMPLER, CARD = "model.safetensors", "codes.npz", "sampler.npz", "card.json"
+CHECKPOINT = "checkpoint.safetensors"  # what a run that is not finished leaves in its folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ class Codes:
         }
 
 
-# --- finding and reading ------------------------------------------------------------------------------------------------
+# --- finding and reading ----------------------------------------------------------------------------------------------
 
 
 def places() -> list[Path]:
@@ -106,9 +109,10 @@ def info(name_or_folder: str | Path) -> dict[str, Any]:
     """Return a model's card, checked for the entries every card has."""
     folder = folder_of(name_or_folder)
     card = files.read_json(folder / CARD)
-    missing = {"name", "family", "shape", "knobs", "files", "data"} - set(card if isinstance(card, dict) else ())
-    if missing:
-        raise BadFile(f"{folder.name}/{CARD} is no model's card: it lacks {', '.join(sorted(missing))}.")
+    card = card if isinstance(card, dict) else {}
+    wrong = [entry for entry, kind in ENTRIES.items() if not isinstance(card.get(entry), kind)]
+    if wrong:
+        raise BadFile(f"{folder.name}/{CARD} is no model's card: it lacks {', '.join(wrong)}.")
     return card
 
 
@@ -121,7 +125,8 @@ def checked(folder: Path, file: str, card: Mapping[str, Any]) -> Path:
     found = files.sha256(path)
     if found != expected:
         raise BadFile(
-            f"{folder.name}/{file} is damaged or was changed: its sha256 is {found[:16]}..., its card says {expected[:16]}...."
+            f"{folder.name}/{file} is damaged or was changed: "
+            f"its sha256 is {found[:16]}..., its card says {expected[:16]}...."
         )
     return path
 
@@ -143,7 +148,8 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     try:
         generator.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
-        raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes: {str(error)[:200]}") from None
+        reason = " ".join(str(error).split())[:200]
+        raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes: {reason}") from None
     generator.name = card["name"]
     if SAMPLER in card["files"]:
         generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
@@ -158,16 +164,15 @@ def codes(name_or_folder: str | Path) -> Codes:
     card = info(folder)
     held = files.read_npz(checked(folder, CODES, card))
     try:
-        return Codes(
-            checks.codes(held["z"]),
-            held["labels"].astype(np.int64),
-            held["split"].astype(np.int64),
-            held["rows"].astype(np.int64),
-            held["error"].astype(np.float32),
-            tuple(card["data"].get("classes", ())),
-        )
+        kinds = {"labels": np.int64, "split": np.int64, "rows": np.int64, "error": np.float32}
+        columns = {name: held[name].astype(kind) for name, kind in kinds.items()}
+        z = checks.codes(held["z"])
     except KeyError as missing:
         raise BadFile(f"{folder.name}/{CODES} lacks the array {missing}.") from None
+    for name, column in columns.items():
+        if column.shape != (len(z),):
+            raise BadFile(f"{folder.name}/{CODES} holds {len(z):,} codes but {name} of shape {column.shape}.")
+    return Codes(z, **columns, classes=tuple(card["data"].get("classes", ())))
 
 
 def maps(name_or_folder: str | Path) -> list[str]:
@@ -187,7 +192,7 @@ def load_map(name_or_folder: str | Path, method: str, z: np.ndarray | None = Non
     return Map.from_arrays(held, codes(folder).z if z is None else z)
 
 
-# --- making and writing -------------------------------------------------------------------------------------------------
+# --- making and writing -----------------------------------------------------------------------------------------------
 
 
 def encode_splits(generator: Generator, train: Images, test: Images, rows: int = ROWS, seed: int = 0) -> Codes:
@@ -217,7 +222,7 @@ def make(
     seed: int = 0,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> tuple[Codes, dict[str, Map], dict[str, float]]:
-    """Give a trained generator its sampler, codes, maps and held-out figures; `progress` is told each stage in words."""
+    """Give a trained generator its sampler, codes, maps and held-out figures; `progress` hears each stage in words."""
     from manigen import measures, projections, samplers
 
     progress("encoding")
@@ -251,14 +256,8 @@ def save(
 
     from manigen import measures
 
-    folder = Path(folder)
-    if folder.exists() and not (folder / CARD).is_file() and any(folder.iterdir()):
-        left = {entry.name for entry in folder.iterdir()} - {"checkpoint.safetensors"}
-        if left:
-            raise BadInput(f"{folder} holds other files ({sorted(left)[0]}, ...) and is left alone; name another folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh = Path(scratch) / "new"
+    folder = place_for(folder)
+    with _scratch_beside(folder) as fresh:
         state = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
         files.write_bytes(fresh / MODEL, to_bytes(state))
         files.write_npz(fresh / CODES, codes.arrays())
@@ -270,7 +269,8 @@ def save(
             files.write_npz(fresh / "maps" / f"{method}.npz", fitted.arrays())
             about[method] = {"knobs": fitted.knobs, "seed": fitted.seed, "codes": len(fitted.z)}
             about[method] |= measures.of_map(fitted)
-        hashes = {str(path.relative_to(fresh)): files.sha256(path) for path in sorted(fresh.rglob("*")) if path.is_file()}
+        written = [path for path in sorted(fresh.rglob("*")) if path.is_file()]
+        hashes = {path.relative_to(fresh).as_posix(): files.sha256(path) for path in written}
         card = {
             "name": folder.name,
             "family": generator.family,
@@ -288,6 +288,34 @@ def save(
         files.write_json(fresh / CARD, card)
         _swap(fresh, folder)
     return folder
+
+
+def place_for(folder: str | Path) -> Path:
+    """Return `folder` as an absolute path, once a model may go there: it is new, empty, or holds a model or a run.
+
+    Raises `BadInput` where it holds anything else, which is left alone.
+    """
+    folder = Path(os.path.abspath(os.path.expanduser(folder)))
+    if not folder.exists() or (folder / CARD).is_file():
+        return folder
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is a file, and a model needs a folder; name another.")
+    others = sorted(entry.name for entry in folder.iterdir() if not entry.name.lstrip(".").startswith(CHECKPOINT))
+    if others:
+        raise BadInput(f"{folder} holds other files ({others[0]}, ...) and is left alone; name another folder.")
+    return folder
+
+
+@contextmanager
+def _scratch_beside(folder: Path) -> Iterator[Path]:
+    """Give a path beside `folder` to write in, on the same disk; whatever is left of it goes in the end."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.")
+    except OSError as error:
+        raise ManigenError(f"{folder} could not be written: {error.strerror or error}.") from error
+    with scratch as place:
+        yield Path(place) / "new"
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -28,7 +28,7 @@ from manigen.datasets.base import Images
 from manigen.discovery import discover, find
 from manigen.errors import unknown
 
-__all__ = ["Entry", "Images", "fetch", "listing", "load", "names"]
+__all__ = ["Entry", "Images", "card_of", "fetch", "listing", "load", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,12 @@ def load(name_or_path: str | os.PathLike[str], split: str = "train", **knobs: An
     if os.path.exists(path):
         return find(__name__, "own").read(split, source=path, **knobs)
     raise unknown("data set, folder or zip", os.fspath(name_or_path), names())
+
+
+def card_of(name_or_path: str | os.PathLike[str]) -> Card:
+    """Return the card of what `load` would read: a data set's by its name, that of own pictures for anything else."""
+    name = _plain(name_or_path)
+    return find(__name__, name if name in names() else "own").card
 
 
 def listing() -> list[Entry]:

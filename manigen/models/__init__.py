@@ -11,13 +11,17 @@ no batch norm and no ReLU. Not promised: that codes of two families, or of two s
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+from manigen import seeds
 from manigen.cards import Card
 from manigen.discovery import discover, find
 from manigen.models.base import Generator
 
 __all__ = ["Generator", "build", "cards"]
+
+_borrowed = threading.Lock()  # held while torch's global stream is lent out
 
 
 def cards() -> dict[str, Card]:
@@ -34,8 +38,9 @@ def build(family: str, shape: tuple[int, int, int], seed: int = 0, **knobs: Any)
 
     module = find("manigen.models", family)
     settings = module.card.settings(knobs)
-    with torch.random.fork_rng(devices=[]):  # layers draw from the global stream: borrow it, leave it as it was
-        torch.manual_seed(seed)
+    seed = seeds.check(seed)
+    with _borrowed, torch.random.fork_rng(devices=[]):  # layers draw from that stream: borrow it, leave it as it was
+        torch.default_generator.manual_seed(seed)
         model = module.Model(shape, **settings)
     model.family, model.knobs, model.seed = family, settings, seed
     return model.eval()

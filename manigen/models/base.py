@@ -39,6 +39,8 @@ class Generator(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], dim: int) -> None:
         super().__init__()
+        if len(shape) != 3:
+            raise BadInput(f"A picture's shape is (channels, height, width), not {tuple(shape)}.")
         self.shape: tuple[int, int, int] = tuple(int(side) for side in shape)  # type: ignore[assignment]
         self.dim = checks.count(dim, "dim", 1, 4096)
         if self.dim > int(np.prod(self.shape)):
@@ -118,7 +120,7 @@ class Generator(nn.Module):
     def _in_chunks(self, run: Any, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             parts = [
-                run(torch.from_numpy(rows[at : at + CHUNK]).to(self.device)).cpu().numpy()
+                run(torch.tensor(np.ascontiguousarray(rows[at : at + CHUNK])).to(self.device)).cpu().numpy()
                 for at in range(0, len(rows), CHUNK)
             ]
         return np.concatenate(parts)

@@ -29,7 +29,7 @@ card = Card(
         Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
         Knob("penalty", 2.0, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
     ),
-    facts={"sampler": "normal", "losses": ("forger", "critic", "penalty")},
+    facts={"sampler": "normal", "losses": ("forger", "critic", "penalty"), "learning_rate": 5e-4},
 )
 
 

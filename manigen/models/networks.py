@@ -8,6 +8,8 @@ smooth, so that its Jacobian is a usable metric.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -46,8 +48,7 @@ class Encoder(nn.Module):
         sizes = stages(shape)
         channels = [shape[0], *widths(sizes, width)]
         self.down = nn.ModuleList(
-            nn.Conv2d(before, after, 4, stride=2, padding=1)
-            for before, after in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(channels)
         )
         self.last = nn.Linear(channels[-1] * sizes[-1] ** 2, out)
 
@@ -72,7 +73,7 @@ class Decoder(nn.Module):
         self.first = nn.Linear(dim, channels[0] * sizes[-1] ** 2)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(before, max(after, width // 2), 4, stride=2, padding=1)
-            for before, after in zip(channels[:-1], channels[1:], strict=True)
+            for before, after in pairwise(channels)
         )
         self.last = nn.Conv2d(max(channels[-1], width // 2), shape[0], 3, padding=1)
 

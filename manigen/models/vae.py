@@ -17,13 +17,14 @@ from manigen.models.networks import Decoder, Encoder
 
 card = Card(
     title="Variational autoencoder",
-    sentence="An autoencoder whose codes are little clouds that together fill one round bell, so any code from it paints.",
+    sentence="An autoencoder whose codes are little clouds that together fill one round bell, "
+    "so any code from it paints.",
     reference="Kingma, Welling 2014, Auto-Encoding Variational Bayes; Higgins et al. 2017, beta-VAE",
     link="https://arxiv.org/abs/1312.6114",
     knobs=(
         Knob("dim", 16, "How many numbers a code has.", 1, 512),
         Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
-        Knob("beta", 1.0, "Weight of the KL term: high brings order and blur, low brings detail and holes.", 0.0, 100.0),
+        Knob("beta", 1.0, "Weight of the KL term: high brings order and blur, low detail and holes.", 0.0, 100.0),
     ),
     facts={"sampler": "normal", "losses": ("reconstruction", "kl")},
 )

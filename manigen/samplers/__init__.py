@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from manigen import checks
+from manigen import checks, seeds
 from manigen.discovery import find
+from manigen.errors import BadFile, BadInput
 
 __all__ = ["fit", "from_arrays"]
 
@@ -20,9 +21,16 @@ __all__ = ["fit", "from_arrays"]
 def fit(name: str, z: np.ndarray, seed: int = 0, **knobs: Any) -> Any:
     """Return the sampler called `name` fitted to codes z (n, d)."""
     module = find("manigen.samplers", name)
-    return module.Sampler(**module.card.settings(knobs)).fit(checks.codes(z), seed)
+    z = checks.codes(z)
+    if len(z) < 2:
+        raise BadInput("A sampler is fitted to two codes or more, and there is one.")
+    return module.Sampler(**module.card.settings(knobs)).fit(z, seeds.check(seed))
 
 
 def from_arrays(name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Return the sampler called `name` as it was when its `arrays()` were taken."""
-    return find("manigen.samplers", name).Sampler.from_arrays(arrays)
+    """Return the sampler called `name` as it was when its `arrays()` were taken; `BadFile` if they are of another."""
+    sampler = find("manigen.samplers", name).Sampler
+    try:
+        return sampler.from_arrays(arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFile(f"These arrays are no {name} sampler this version can read ({error}).") from error

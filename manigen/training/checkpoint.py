@@ -45,6 +45,8 @@ def read(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
         raise BadFile(f"There is no checkpoint in {folder}.") from None
     except (SafetensorError, ValueError, TypeError, KeyError, OSError) as error:
         raise BadFile(f"The checkpoint {path} is damaged ({type(error).__name__}) and cannot be resumed.") from None
-    if facts["best_score"] is None:
+    if not isinstance(facts, dict) or not isinstance(facts.get("plan"), dict):
+        raise BadFile(f"The checkpoint {path} does not say which run it belongs to.")
+    if facts.get("best_score") is None:
         facts["best_score"] = math.inf
     return groups, facts

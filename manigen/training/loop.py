@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from manigen import checks, seeds
-from manigen.errors import BadInput, ManigenError
+from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.models import Generator
 from manigen.training import checkpoint
 
@@ -79,7 +80,10 @@ class Training:
         self.batch = min(checks.count(batch, "batch", 1, 65536), len(images))
         if precision not in ("float32", "bfloat16"):
             raise BadInput(f"precision must be float32 or bfloat16, not {precision!r}.")
+        if not 0 < learning_rate <= 1:
+            raise BadInput(f"The learning rate must lie above 0 and be at most 1, not {learning_rate}.")
         self.learning_rate, self.precision = learning_rate, precision
+        self._fingerprint = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         device = model.device
         self.images = torch.from_numpy(images).to(device)
         self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
@@ -94,6 +98,7 @@ class Training:
         self.best: dict[str, Tensor] | None = None
         self.best_score = math.inf
         self.index = self.seen = 0
+        self.seconds = 0.0  # spent in steps, by this process and those it resumed from
         self._order: tuple[int, Tensor] | None = None
 
     # --- the stream -----------------------------------------------------------------------------------------------
@@ -101,10 +106,13 @@ class Training:
     def __iter__(self) -> Iterator[Step]:
         began, before = time.perf_counter(), self.seen
         while self.seen < self.budget:
+            start = time.perf_counter()
             losses = self._step()
             last = self.seen >= self.budget
             score = self._score() if self.index % CHECK_EVERY == 0 or last else None
-            per_second = (self.seen - before) / max(time.perf_counter() - began, 1e-9)
+            now = time.perf_counter()
+            self.seconds += now - start
+            per_second = (self.seen - before) / max(now - began, 1e-9)
             yield Step(self.index, self.seen, self.budget, losses, score, per_second)
 
     def finish(self) -> Generator:
@@ -187,7 +195,13 @@ class Training:
             for at, state in optimiser.state_dict()["state"].items():
                 groups[f"adam.{player}.{at}"] = state
         groups["chance"] = {"state": self.rng.get_state()}
-        facts = {"index": self.index, "seen": self.seen, "best_score": self.best_score, "plan": self.plan()}
+        facts = {
+            "index": self.index,
+            "seen": self.seen,
+            "seconds": self.seconds,
+            "best_score": self.best_score,
+            "plan": self.plan(),
+        }
         return checkpoint.write(folder, groups, facts)
 
     def resume(self, folder: Path) -> Training:
@@ -196,18 +210,30 @@ class Training:
         Raises `BadFile` when the checkpoint is damaged and `BadInput` when it belongs to another run.
         """
         groups, facts = checkpoint.read(folder)
-        if facts["plan"] != self.plan():
-            different = sorted(key for key, value in self.plan().items() if facts["plan"].get(key) != value)
-            raise BadInput(f"The checkpoint in {folder} belongs to a run with another {', '.join(different)}.")
+        different = sorted(key for key, value in self.plan().items() if facts["plan"].get(key, value) != value)
+        if different:
+            raise BadInput(f"The checkpoint in {folder} belongs to a run with different {', '.join(different)}.")
+        try:
+            self._take(groups, facts)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise BadFile(f"The checkpoint in {folder} lacks a part of the run ({type(error).__name__}).") from error
+        return self
+
+    def _take(self, groups: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> None:
         self.model.load_state_dict(groups["model"])
-        self.average, self.best = groups["average"], groups.get("best")
+        here = {
+            name: {key: value.to(self.model.device) for key, value in groups[name].items()}
+            for name in ("average", "best")
+            if name in groups
+        }
+        self.average, self.best = here["average"], here.get("best")
         for player, optimiser in self.optimisers.items():
             prefix = f"adam.{player}."
             state = {int(name[len(prefix) :]): group for name, group in groups.items() if name.startswith(prefix)}
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         self.rng.set_state(groups["chance"]["state"])
         self.index, self.seen, self.best_score = facts["index"], facts["seen"], facts["best_score"]
-        return self
+        self.seconds = facts.get("seconds", 0.0)
 
     def plan(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to belong to this run."""
@@ -221,4 +247,5 @@ class Training:
             "seed": self.seed,
             "precision": self.precision,
             "pictures": len(self.images),
+            "data": self._fingerprint,
         }
