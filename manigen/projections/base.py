@@ -26,6 +26,7 @@ To stop a fit, raise from it: the exception comes out of `fit`.
 
 BACK = 24  # places that the way back averages over
 THERE = 10  # codes that place a new code
+PEAK = 0.03  # how near a point its own code takes over, as a share of the reach
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Map:
         "native": the method's own formula. "neighbours": the weighted mean of the codes z_i of the 24 nearest places,
         at distances d_i, with R the distance of the 25th,
 
-            z(p) = sum_i w_i z_i / sum_i w_i,   w_i = (1 - r_i^2)^2 (1 + (0.05 / r_i)^4),   r_i = d_i / R
+            z(p) = sum_i w_i z_i / sum_i w_i,   w_i = (1 - r_i^2)^2 (1 + (0.03 / r_i)^4),   r_i = d_i / R
 
         The first factor falls to zero where a neighbour leaves the 24, so the code changes without a jump as the
         pointer moves; the second is a narrow peak that gives a place of the map its own code back. A smooth mean is
@@ -241,9 +242,9 @@ class Map:
             atlas = cls(header["method"], header["seed"], header["dims"], **header["knobs"])
             p, shape, stand_in = arrays["p"], tuple(header["codes"]), bool(header["stand_in"])
             notes, library = tuple(map(str, header["notes"])), str(header["library"])
-            if p.dtype != np.float32 or p.shape != (shape[0], atlas.dims):
-                raise ValueError("p")
-        except (KeyError, TypeError, ValueError, ManigenError) as error:
+            if p.dtype != np.float32 or p.shape != (shape[0], atlas.dims) or not np.isfinite(p).all():
+                raise ValueError("its places are damaged")
+        except (KeyError, TypeError, ValueError, IndexError, ManigenError) as error:
             raise BadFile(f"These arrays are no map this version can read ({error}); fit the map again.") from error
         if shape != z.shape:
             raise BadFile(f"This map belongs to codes of shape {shape}, not {z.shape}; give it the codes it came with.")
@@ -289,7 +290,7 @@ def _weigh(rows: np.ndarray, distances: np.ndarray, k: int) -> tuple[np.ndarray,
     else:
         reach = 1.25 * distances[:, -1:]
     r = np.maximum(distances / np.maximum(reach, 1e-30), 1e-6)
-    weights = (1 - r**2) ** 2 * (1 + (0.05 / r) ** 4)
+    weights = (1 - r**2) ** 2 * (1 + (PEAK / r) ** 4)
     weights[weights.sum(axis=1) == 0] = 1  # all equally far
     return rows, weights / weights.sum(axis=1, keepdims=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from manigen import checks
 from manigen.errors import BadInput, ManigenError
 
 MOST_PINS = 24
+LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-vae"
 
 
@@ -41,10 +43,16 @@ def unspell(text: str, dim: int) -> np.ndarray:
 
 
 def from_link(key: str, default: Any = None) -> Any:
-    """Return what the link says of `key` when it was opened with one, else the session's value, else `default`."""
+    """Return what the link says of `key` when it was opened with one, else the session's value, else `default`.
+
+    A browser that reruns the page twice in a row may still send the link of before the first run; a value that was
+    replaced a moment ago is therefore not taken for a new link.
+    """
     asked = st.query_params.get(key)
     if asked is not None and asked != st.session_state.get(f"link:{key}"):
-        st.session_state[f"link:{key}"] = st.session_state[key] = asked
+        replaced = st.session_state.get(f"replaced:{key}", {}).get(asked, -LATE)
+        if time.monotonic() - replaced >= LATE:
+            _remember(key, asked)
     return st.session_state.get(key, default)
 
 
@@ -53,12 +61,28 @@ def to_link(**values: Any) -> None:
     for key, value in values.items():
         if value is None:
             st.query_params.pop(key, None)
-            st.session_state.pop(f"link:{key}", None)
+            _remember(key, None)
             continue
-        spelled = str(value)
-        st.session_state[key] = st.session_state[f"link:{key}"] = spelled
-        if st.query_params.get(key) != spelled:
-            st.query_params[key] = spelled
+        _remember(key, str(value))
+        if st.query_params.get(key) != str(value):
+            st.query_params[key] = str(value)
+
+
+def _remember(key: str, value: str | None) -> None:
+    before = st.session_state.get(f"link:{key}")
+    if before == value:
+        return
+    replaced = st.session_state.setdefault(f"replaced:{key}", {})
+    now = time.monotonic()
+    for old in [old for old, when in replaced.items() if now - when >= LATE]:
+        del replaced[old]
+    if before is not None:
+        replaced[before] = now
+    st.session_state[f"link:{key}"] = value
+    if value is None:
+        st.session_state.pop(key, None)
+    else:
+        st.session_state[key] = value
 
 
 # --- the tray -----------------------------------------------------------------------------------------------------------

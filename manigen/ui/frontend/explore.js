@@ -18,7 +18,7 @@ class Explore {
     this.live = live();
     this.offState = this.live.onState((state) => this.connection(state));
     this.map = new MapView(this.field, {
-      hover: (place, pixel, moment) => this.hover(place, pixel, moment),
+      hover: (place, pixel, moment, pressed) => this.hover(place, pixel, moment, pressed),
       leave: () => {},
       pin: (place) => this.pin({ at: place }),
       select: (polygon, hidden = []) => this.select(polygon, hidden),
@@ -101,8 +101,9 @@ class Explore {
 
   // --- the picture under the hand ---------------------------------------------------------------------------------
 
-  hover(place, pixel, moment) {
+  hover(place, pixel, moment, pressed = false) {
     this.touring = false;
+    this.loupe.classList.toggle("mg-away", pressed && this.map.mode !== "pan"); // nothing in the way of a lasso
     this.hint.style.opacity = 0;
     this.look(place, pixel, moment);
   }

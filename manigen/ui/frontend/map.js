@@ -37,7 +37,7 @@ export async function loadColumns(url) {
 }
 
 export class MapView {
-  // on: { hover(place, pixel, moment), leave(), pin(place), select(polygon | null), moved() }
+  // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null), moved() }
   constructor(root, on) {
     this.on = on;
     this.mode = "pan";
@@ -283,7 +283,7 @@ export class MapView {
     this.root.addEventListener("pointermove", (event) => {
       if (!this.columns) return;
       const pixel = pixelOf(event);
-      this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp);
+      this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp, event.buttons > 0);
       if (down && this.on.drag) this.on.drag(this.toPlace(pixel), pixel);
     }, true);
     this.root.addEventListener("pointerleave", () => this.on.leave?.());
@@ -300,7 +300,7 @@ export class MapView {
       const still = Math.hypot(pixel[0] - down[0], pixel[1] - down[1]) < 4;
       down = null;
       if (this.on.drop?.(still)) return;
-      if (still && this.columns && this.root.contains(event.target)) this.on.pin?.(this.toPlace(pixel), pixel);
+      if (still && this.columns) this.on.pin?.(this.toPlace(pixel), pixel);
     }, true);
     this.root.addEventListener("dblclick", () => this.reset(), true);
   }
