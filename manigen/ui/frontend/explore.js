@@ -4,18 +4,18 @@ import { live } from "./live.js";
 import { loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { draw } from "./picture.js";
+import { NEIGHBOURS, Stage } from "./stage.js";
+import { Tray } from "./tray.js";
 
-const NEIGHBOURS = 6;
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
 
 class Explore {
   constructor(host, data) {
     this.host = host;
     this.data = data;
-    this.pins = [];
     this.seq = 0;
-    this.build(data.text);
     this.live = live();
+    this.build(data.text);
     this.offState = this.live.onState((state) => this.connection(state));
     this.map = new MapView(this.field, {
       hover: (place, pixel, moment, pressed) => this.hover(place, pixel, moment, pressed),
@@ -46,28 +46,15 @@ class Explore {
     this.lens = element("canvas", "mg-picture", [], { "aria-hidden": "true" });
     this.loupe = element("div", "mg-loupe", [element("figure", "", [this.lens])], { hidden: "" });
     this.field = element("div", "mg-map", [], { tabindex: "0", role: "application", "aria-label": text.map_label });
-    this.big = element("canvas", "mg-picture", [], { role: "img", "aria-label": text.generated });
-    this.smoother = element("button", "mg-smoother", [text.smooth], { type: "button", onclick: () => this.smooth() });
-    this.frame = element("div", "mg-frame", [this.big, element("span", "mg-tag", [text.generated]), this.smoother]);
-    this.verdict = element("div", "mg-verdict", [], { "aria-live": "polite" });
-    this.numbers = element("dl", "mg-numbers");
-    this.near = element("div", "mg-near");
-    this.stage = element("section", "mg-stage", [this.frame, this.verdict, this.numbers,
-      element("div", "mg-head", [text.neighbours]), this.near], { "aria-label": text.stage_label });
-    this.tray = element("section", "mg-tray", [], { "aria-label": text.tray_label });
-    this.root = element("div", "mg mg-explore", [this.field, this.stage, this.tray]);
+    this.stage = new Stage(text, this.live, { neighbour: ({ row }) => this.pin({ row }), settled: () => this.overlay() });
+    this.tray = new Tray(text, this.live, {
+      say: (sentence, action) => this.say(sentence, action),
+      share: (pins) => this.share(pins),
+      walk: () => this.setTriggerValue("walk", ++this.seq),
+    });
+    this.root = element("div", "mg mg-explore", [this.field, this.stage.element, this.tray.element]);
     this.host.append(this.root);
     this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint);
-    for (let i = 0; i < NEIGHBOURS; i++) {
-      const canvas = element("canvas", "mg-picture");
-      const name = element("span");
-      this.near.append(element("button", "", [canvas, name], { type: "button", title: text.pin_this, onclick: () => this.pinNeighbour(i) }));
-    }
-    this.values = {};
-    for (const [key, label] of [["distance", text.distance], ["gap", text.gap], ["hand", text.hand], ["device", text.device]]) {
-      this.values[key] = element("dd", "", ["–"]);
-      this.numbers.append(element("dt", "", [label], { title: text[`${key}_help`] ?? "" }), this.values[key]);
-    }
   }
 
   async update({ data, setStateValue, setTriggerValue }) {
@@ -77,7 +64,7 @@ class Explore {
     const recolour = data.colourBy !== this.data.colourBy || dark !== this.dark;
     Object.assign(this, { data, setStateValue, setTriggerValue, sent: true, dark });
     this.root.classList.toggle("mg-dark", dark);
-    if (first || data.tray.epoch !== this.epoch) this.adopt(data.tray);
+    this.tray.update(data);
     if (changed) {
       this.field.dataset.painted = "";
       try {
@@ -88,8 +75,6 @@ class Explore {
       } catch (problem) {
         return this.say(fill(data.text.map_failed, { why: problem.message }));
       }
-      if (data.model !== this.model) this.refill(); // pictures of the tray come from the model on screen
-      this.model = data.model;
     }
     if ((changed || recolour) && this.columns) {
       const shown = this.map.show(this.columns, { plotlyUrl: data.plotlyUrl, colourBy: data.colourBy, classes: data.classes, dark });
@@ -125,37 +110,11 @@ class Explore {
 
   show(reply) {
     if (reply.error) return this.say(reply.error);
-    const { header } = reply;
+    this.header = reply.header;
     draw(this.lens, reply, 0);
-    draw(this.big, reply, 0);
-    this.frame.dataset.level = this.loupe.dataset.level = this.verdict.dataset.level = header.level;
-    this.header = header;
-    this.field.dataset.shown = header.id;
-    if (!this.settling) {
-      this.settling = true; // words and small pictures follow the hand at the screen's own pace
-      requestAnimationFrame(() => {
-        this.settling = false;
-        this.readouts(reply);
-      });
-    }
-  }
-
-  readouts(reply) {
-    const { header } = reply;
-    const { text } = this.data;
-    this.verdict.replaceChildren(element("b", "", [text[`level_${header.level}`]]), ` ${text[`level_${header.level}_more`]}`);
-    this.values.distance.textContent = fill(text.times, { value: header.distance.toFixed(2) });
-    this.values.gap.textContent = fill(text.times, { value: header.gap.toFixed(2) });
-    const median = this.live.median();
-    this.values.hand.textContent = median === null ? "–" : fill(text.milliseconds, { value: median.toFixed(0) });
-    this.values.device.textContent = header.device;
-    header.neighbours.slice(0, NEIGHBOURS).forEach((neighbour, i) => {
-      const button = this.near.children[i];
-      draw(button.firstChild, reply, i + 1);
-      button.lastChild.textContent = neighbour.label || "·";
-      button.setAttribute("aria-label", fill(text.neighbour_label, { name: neighbour.label, distance: neighbour.distance.toFixed(2) }));
-    });
-    this.overlay();
+    this.loupe.dataset.level = this.header.level;
+    this.field.dataset.shown = this.header.id;
+    this.stage.show(reply);
   }
 
   overlay() {
@@ -180,7 +139,7 @@ class Explore {
         pen.fill();
       }
     }
-    this.pins.forEach((pin, i) => {
+    this.tray.pins.forEach((pin, i) => {
       if (!pin.at || pin.map !== this.data.map || pin.model !== this.data.model) return;
       const [px, py] = this.map.toPixel(pin.at);
       pen.globalAlpha = 1;
@@ -254,73 +213,20 @@ class Explore {
   // --- pins ---------------------------------------------------------------------------------------------------------
 
   pin(what) {
-    const { model, map, text } = this.data;
-    if (this.pins.length >= this.data.most) return this.say(fill(text.tray_full, { n: this.data.most }));
+    const { model, map } = this.data;
+    if (!this.tray.hasRoom()) return;
     const message = what.row === undefined ? { op: "hover", at: what.at, k: 1, want_code: true } : { op: "rows", rows: [what.row], want_code: true };
     this.live.ask(`pin-${++this.seq}`, { ...message, model, map }, (reply) => {
       if (reply.error) return this.say(reply.error);
       const code = reply.header.code ?? reply.header.codes[0];
-      const canvas = element("canvas", "mg-picture");
-      draw(canvas, reply, 0);
       const at = what.at ?? [this.columns.x[what.row], this.columns.y[what.row]];
-      this.pins.push({ code, at, model, map, canvas });
-      this.share();
+      this.tray.add({ code, at, model, map }, reply);
     });
   }
 
-  pinNeighbour(i) {
-    const neighbour = this.header?.neighbours[i];
-    if (neighbour) this.pin({ row: neighbour.row });
-  }
-
-  unpin(at) {
-    const [gone] = this.pins.splice(at, 1);
-    this.share();
-    this.say(this.data.text.unpinned, [this.data.text.undo, () => { this.pins.splice(at, 0, gone); this.share(); }]);
-  }
-
-  adopt(tray) {
-    this.epoch = tray.epoch;
-    this.pins = tray.pins.map((pin) => ({ ...pin, canvas: element("canvas", "mg-picture") }));
-    this.refill();
-    this.drawTray();
-  }
-
-  refill() {
-    const mine = this.pins.filter((pin) => pin.model === this.data.model);
-    if (!mine.length) return;
-    this.live.ask("tray", { op: "decode", model: this.data.model, codes: mine.map((pin) => pin.code) }, (reply) => {
-      if (!reply.error) mine.forEach((pin, i) => draw(pin.canvas, reply, i));
-    });
-  }
-
-  share() {
-    this.drawTray();
+  share(pins) {
     this.overlay();
-    this.setStateValue("tray", { seq: ++this.seq, pins: this.pins.map(({ code, at, model, map }) => ({ code, at, model, map })) });
-  }
-
-  drawTray() {
-    const { text, model } = this.data;
-    const here = this.pins.filter((pin) => pin.model === model);
-    this.tray.dataset.full = String(this.pins.length > 0);
-    this.tray.replaceChildren();
-    if (!this.pins.length) return this.tray.append(element("p", "", [text.tray_empty]));
-    this.pins.forEach((pin, i) => {
-      const remove = element("button", "", ["×"], { type: "button", "aria-label": fill(text.unpin, { n: i + 1 }), onclick: () => this.unpin(i) });
-      this.tray.append(element("div", "mg-pin", [pin.canvas, element("span", "", [String(i + 1)]), remove]));
-    });
-    this.tray.append(
-      element("button", "mg-button mg-push", [text.clear], { type: "button", onclick: () => {
-        const before = this.pins;
-        this.pins = [];
-        this.share();
-        this.say(text.cleared, [text.undo, () => { this.pins = before; this.share(); }]);
-      } }),
-      element("button", "mg-button mg-main", [text.walk_between], {
-        type: "button", ...(here.length < 2 ? { disabled: "", title: text.walk_needs_two } : {}),
-        onclick: () => this.setTriggerValue("walk", ++this.seq),
-      }));
+    this.setStateValue("tray", { seq: ++this.seq, pins });
   }
 
   // --- selection, keys, notices --------------------------------------------------------------------------------------
@@ -355,11 +261,6 @@ class Explore {
       else return;
       event.preventDefault();
     });
-  }
-
-  smooth() {
-    const smooth = this.root.classList.toggle("mg-smooth");
-    this.smoother.textContent = smooth ? this.data.text.crisp : this.data.text.smooth;
   }
 
   connection(state) {

@@ -288,6 +288,7 @@ export class MapView {
     }, true);
     this.root.addEventListener("pointerleave", () => this.on.leave?.());
     this.root.addEventListener("pointerdown", (event) => {
+      if (event.target.closest("button")) return; // a tool, a chip, an undo: not the map
       down = pixelOf(event);
       if (this.on.grab?.(this.toPlace(down), down)) {
         event.stopPropagation();
