@@ -15,6 +15,7 @@ To add one, write one file; `facts["needs"] = "encoder"` leaves out generators t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def cards() -> dict[str, Card]:
     return {name: module.card for name, module in discover(__name__).items()}
 
 
-def of_map(fitted: Any, seed: int = 0) -> dict[str, float]:
-    """Return every measure of a map, anything with codes `z` (n, d) and places `p` (n, 2 or 3), by name.
+def of_map(fitted: Any, seed: int = 0, only: Collection[str] | None = None) -> dict[str, float]:
+    """Return every measure of a map, or `only` those named: anything with codes `z` (n, d) and places `p` (n, 2 or 3).
 
     k is 15, or as many neighbours as fewer than 31 codes allow; of one or two codes nothing can be said, and the
     result is empty.
@@ -39,11 +40,11 @@ def of_map(fitted: Any, seed: int = 0) -> dict[str, float]:
     k = min(15, (len(fitted.z) - 1) // 2)
     if k < 1:
         return {}
-    return {name: module.measure(fitted.z, fitted.p, k=k, seed=seed) for name, module in _of("map").items()}
+    return {name: module.measure(fitted.z, fitted.p, k=k, seed=seed) for name, module in _of("map", only).items()}
 
 
-def of_generator(generator: Any, images: Any, seed: int = 0) -> dict[str, float]:
-    """Return every measure of a generator on held-out pictures, by name.
+def of_generator(generator: Any, images: Any, seed: int = 0, only: Collection[str] | None = None) -> dict[str, float]:
+    """Return every measure of a generator on held-out pictures by name, or `only` those named.
 
     `images` are `Images`, or an array (n, c, h, w) of uint8 or in [0, 1]. A generator without an encoder has no
     measures that need one.
@@ -51,11 +52,15 @@ def of_generator(generator: Any, images: Any, seed: int = 0) -> dict[str, float]
     x = np.asarray(getattr(images, "x", images))
     able = {
         name: module
-        for name, module in _of("generator").items()
+        for name, module in _of("generator", only).items()
         if module.card.facts.get("needs") != "encoder" or generator.encodes
     }
     return {name: module.measure(generator, x, seed=seed) for name, module in able.items()}
 
 
-def _of(what: str) -> dict[str, Any]:
-    return {name: module for name, module in discover(__name__).items() if module.card.facts["of"] == what}
+def _of(what: str, only: Collection[str] | None) -> dict[str, Any]:
+    return {
+        name: module
+        for name, module in discover(__name__).items()
+        if module.card.facts["of"] == what and (only is None or name in only)
+    }
