@@ -1,0 +1,165 @@
+"""From the hand to the picture: ManiGen's strip and map against a stock `st.slider` + `st.image` app.
+
+    python -m benchmarks.live [--seconds 4] [--json]
+
+One headless Chromium drags ManiGen's film strip, hovers its map, and drags the slider of a stock app with the same
+decoder, each for some seconds at 60 moves a second, on one machine in one run. Measured in the page, by the page's own
+clock: every pointer move is stamped when the browser receives it, every changed picture when its pixels are written
+(canvas) or its new image is loaded (stock). A picture answers the earliest move that no picture has answered yet, so a
+lost move counts against the app. The stock slider shows nothing until the hand lets go; its time is from the release,
+and, as its best case, from one key press, to the new picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from typing import Any
+
+from benchmarks.browser import ROOT, chromium, quantiles, served
+
+WATCH = """
+(selector) => {
+  const log = (window.watched = { moves: 0, waits: [], pictures: 0, last: null });
+  let unanswered = null;
+  document.addEventListener("pointermove", (event) => { log.moves++; unanswered ??= event.timeStamp; }, true);
+  const shown = () => {
+    log.pictures++;
+    if (unanswered !== null) log.waits.push(performance.now() - unanswered);
+    unanswered = null;
+  };
+  const put = CanvasRenderingContext2D.prototype.putImageData;
+  CanvasRenderingContext2D.prototype.putImageData = function (image, ...rest) {
+    put.call(this, image, ...rest);
+    if (!this.canvas.matches?.(selector)) return;
+    let sum = 0;
+    for (let i = 0; i < image.data.length; i += 4) sum = (sum * 31 + image.data[i]) | 0;
+    if (sum !== log.last) { log.last = sum; shown(); }
+  };
+}
+"""
+WATCH_STOCK = """
+() => {
+  const log = (window.watched = { moves: 0, pictures: [], released: [], pressed: [] });
+  document.addEventListener("pointermove", () => log.moves++, true);
+  document.addEventListener("pointerup", (event) => log.released.push(event.timeStamp), true);
+  document.addEventListener("keydown", (event) => log.pressed.push(event.timeStamp), true);
+  let before = document.querySelector("img").src;
+  const look = () => {
+    const image = document.querySelector("img");
+    if (image && image.complete && image.src !== before) { before = image.src; log.pictures.push(performance.now()); }
+    setTimeout(look, 1);
+  };
+  look();
+}
+"""
+
+
+def move(page: Any, path: Any, seconds: float) -> float:
+    """Move the mouse along `path(t)`, t in [0, 1], at about 60 moves a second; return how long it took."""
+    began = time.perf_counter()
+    steps = int(seconds * 60)
+    for step in range(steps):
+        page.mouse.move(*path(step / steps))
+        time.sleep(max(0.0, began + (step + 1) / 60 - time.perf_counter()))
+    return time.perf_counter() - began
+
+
+def hover(browser: Any, address: str, seconds: float) -> dict[str, float]:
+    """Hover the map along a loop over the groups and the empty space between them."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(address)
+    page.wait_for_selector('[data-painted="plotly"]', timeout=90_000)
+    box = page.locator(".mg-map").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def loop(t: float) -> tuple[float, float]:
+        turn = 2 * math.pi * 3 * t
+        reach = 0.12 + 0.26 * t
+        return middle[0] + reach * box["width"] * math.cos(turn), middle[1] + reach * box["height"] * math.sin(turn)
+
+    move(page, loop, 1)  # the first pictures warm caches up
+    page.evaluate(WATCH, ".mg-stage .mg-frame canvas")
+    took = move(page, loop, seconds)
+    page.wait_for_timeout(200)
+    log = page.evaluate("window.watched")
+    page.close()
+    return {**quantiles("hover", log["waits"]), "hover_pictures_per_second": round(log["pictures"] / took, 1)}
+
+
+def drag(browser: Any, address: str, seconds: float) -> dict[str, float]:
+    """Drag the thumb of the film strip back and forth."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{address}/interpolate")
+    page.wait_for_selector('[data-ready="true"]', timeout=90_000)
+    box = page.locator(".mg-strip").first.bounding_box()
+    y = box["y"] + box["height"] / 2
+
+    def sway(t: float) -> tuple[float, float]:
+        return box["x"] + box["width"] * (0.5 + 0.45 * math.sin(2 * math.pi * 1.5 * t)), y
+
+    page.mouse.move(*sway(0))
+    page.mouse.down()
+    move(page, sway, 1)
+    page.evaluate(WATCH, ".mg-frame canvas")
+    took = move(page, sway, seconds)
+    log = page.evaluate("window.watched")
+    page.mouse.up()
+    page.close()
+    return {**quantiles("drag", log["waits"]), "drag_pictures_per_second": round(log["pictures"] / took, 1)}
+
+
+def stock(browser: Any, address: str, seconds: float) -> dict[str, float]:
+    """Drag the stock slider, let go, and then press its arrow key some times."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(address)
+    page.wait_for_selector("img", timeout=90_000)
+    page.evaluate(WATCH_STOCK)
+    thumb, track = page.get_by_role("slider"), page.locator('[data-testid="stSlider"]').bounding_box()
+    box = thumb.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    took = move(page, lambda t: (track["x"] + track["width"] * (0.1 + 0.8 * t), box["y"] + 6), seconds)
+    during = page.evaluate("window.watched.pictures.length")
+    page.mouse.up()
+    page.wait_for_function("window.watched.pictures.length > 0", timeout=20_000)
+    released = page.evaluate("window.watched.pictures[0] - window.watched.released.at(-1)")
+    waits = []
+    thumb.focus()
+    for _ in range(25):
+        count = page.evaluate("window.watched.pictures.length")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(f"window.watched.pictures.length > {count}", timeout=20_000)
+        waits.append(page.evaluate("window.watched.pictures.at(-1) - window.watched.pressed.at(-1)"))
+    page.close()
+    return {
+        **quantiles("stock_key", waits),
+        "stock_release_ms": round(released, 1),
+        "stock_pictures_per_second_while_dragging": round(during / took, 1),
+    }
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Run all three side by side and return their figures."""
+    with served(ROOT / "app.py") as ours, served(ROOT / "benchmarks" / "stock" / "slider.py") as other:
+        with chromium() as browser:
+            figures = hover(browser, ours, seconds)
+            figures |= drag(browser, ours, seconds)
+            figures |= stock(browser, other, seconds)
+    slowest = max(figures["hover_p95_ms"], figures["drag_p95_ms"])
+    return {**figures, "p95_ms": slowest, "speedup": round(figures["stock_key_p50_ms"] / max(slowest, 1e-3), 1)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="From the hand to the picture, ours against a stock app.")
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    options = parser.parse_args(arguments)
+    figures = measure(options.seconds)
+    print(json.dumps(figures) if options.json else "\n".join(f"{key:44s} {value:>9}" for key, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
