@@ -338,7 +338,7 @@ class Engine:
 
     def _decode(self, generator: Generator, z: np.ndarray) -> np.ndarray:
         """Codes (n, d) to pictures uint8 (n, h, w, c), at most `most` at a time."""
-        made = []
+        made = [np.empty((0, *generator.shape[1:], generator.shape[0]), np.uint8)] if not len(z) else []
         for start in range(0, len(z), self.most):
             began = time.perf_counter()
             made.append(paint(generator, z[start : start + self.most]))

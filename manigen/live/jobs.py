@@ -14,7 +14,7 @@ import numpy as np
 from manigen.errors import BadInput
 from manigen.live.engine import Job, device_name
 from manigen.live.library import Opened
-from manigen.live.protocol import Ask, Decode, End, Hover, Rows, Walk, pack
+from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
 
 NEAR, EDGE = 1.1, 1.5  # see `level`
 
@@ -51,9 +51,13 @@ class Wish(Job):
             for row, distance in zip(rows, distances, strict=True)
         ]
         if thumbs and len(rows):
-            known, pictures = opened.thumbnails.known(rows)
-            self._thumbnails = rows, known, pictures
-            self.z = np.concatenate([self.z, opened.codes.z[rows[~known]]])
+            self.add_thumbnails(rows)
+
+    def add_thumbnails(self, rows: np.ndarray) -> None:
+        """Send the pictures of real codes too: those at hand as they are, the others decoded."""
+        known, pictures = self.opened.thumbnails.known(rows)
+        self._thumbnails = rows, known, pictures
+        self.z = np.concatenate([self.z, self.opened.codes.z[rows[~known]]])
 
     def answer(self) -> bytes:
         """Return the frame of the pictures that were made: the asked ones first, then the neighbours'."""
@@ -141,12 +145,45 @@ class RowsWish(Wish):
     def __init__(self, opened: Opened, ask: Rows, done: Callable[[Wish], None]) -> None:
         rows = np.array([_row(opened, row) for row in ask.rows])
         super().__init__(opened, ask, done, patient=len(rows) > 1)
-        self.z = opened.codes.z[rows]
+        self.add_thumbnails(rows)
         self.meta = {"rows": ask.rows, "labels": [opened.label(row) for row in rows]}
         if ask.want_code:
-            self.meta["codes"] = _tidy(self.z, 6)
+            self.meta["codes"] = _tidy(opened.codes.z[rows], 6)
         if ask.map is not None:
             self.meta["map"], self.meta["at"] = ask.map, _tidy(opened.map(ask.map).p[rows], 6)
+
+
+class SweepWish(Wish):
+    """The pictures along lines through a code, line by line; where asked for, how far each can be trusted."""
+
+    ask: Sweep
+
+    def __init__(self, opened: Opened, ask: Sweep, done: Callable[[Wish], None]) -> None:
+        _as_long(ask.code, opened.generator.dim, f"A code of {opened.name}")
+        super().__init__(opened, ask, done, patient=True, group=("sweep", opened.name) if ask.levels else None)
+        moved = (ask.at - ask.here[:, None])[..., None] * ask.along[:, None]
+        z = (ask.code + moved).reshape(-1, len(ask.code))
+        self.z = np.clip(z, -FARTHEST, FARTHEST)
+        self.meta = {"lines": len(ask.along)}
+
+    def look_up(self, jobs: list[SweepWish]) -> None:
+        for job in jobs:
+            far = job.opened.nearest.how_far(job.z)
+            job.meta["level"] = [level(float(value)) for value in far]
+
+
+class SampleWish(Wish):
+    """Codes drawn from the model's own distribution, and their pictures; the same seed gives the same ones."""
+
+    ask: Sample
+
+    def __init__(self, opened: Opened, ask: Sample, done: Callable[[Wish], None]) -> None:
+        super().__init__(opened, ask, done, patient=ask.n > 1, group=("sample", opened.name))
+
+    def look_up(self, jobs: list[SampleWish]) -> None:
+        for job in jobs:
+            job.z = job.generator.sample_codes(job.ask.n, job.ask.seed)
+            job.meta = {"seed": job.ask.seed, "codes": _tidy(job.z, 9)}
 
 
 class WalkWish(Wish):
@@ -195,6 +232,8 @@ WISHES: dict[type[Ask], Callable[[Opened, Any, Callable[[Wish], None]], Wish]] =
     Hover: HoverWish,
     Decode: DecodeWish,
     Rows: RowsWish,
+    Sweep: SweepWish,
+    Sample: SampleWish,
     Walk: WalkWish,
 }
 
