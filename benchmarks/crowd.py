@@ -31,6 +31,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ def crowd(port: int, clients: int, rate: float, seconds: float, model: str) -> d
         nonlocal began
         loop = asyncio.get_running_loop()
         for hand in [filler, *hands]:
-            await loop.create_connection(lambda hand=hand: hand, "127.0.0.1", port)
+            await loop.create_connection(partial(_itself, hand), "127.0.0.1", port)
         await asyncio.sleep(WARM_S)
         filler.transport.abort()
         began = time.perf_counter()
@@ -378,6 +379,10 @@ def measure(clients: int, rate: float, seconds: float, model: str, workers: int,
         "batch_median": health["batch_median"],
         "decode_ms": health["decode_ms"],
     }
+
+
+def _itself(hand: Hand) -> Hand:
+    return hand
 
 
 def _free_port() -> int:

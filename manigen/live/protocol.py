@@ -6,6 +6,8 @@ of a channel wins) and what the op needs:
     hover   model, map, at [x, y], k <= 12, thumbs, want_code      the picture at a place of the map, and its neighbours
     decode  model, codes [[...], ...] <= 256, map, k <= 12         the pictures of codes; with a map their places
     rows    model, rows [...] <= 256, map, want_code               the pictures of real codes, by their numbers
+    sweep   model, code, along [[...], ...] <= 64, here [...], at [...] <= 33, levels      pictures along lines of codes
+    sample  model, seed, n <= 64                                   the model's own draws, with their codes
     walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257     a path's pictures, all of them
     ping                                                           device and times, nothing else
 
@@ -38,6 +40,8 @@ MOST_PICTURES = 256  # of one decode or rows message
 MOST_NEIGHBOURS = 12
 MOST_ENDS = 16
 MOST_STEPS = 257
+MOST_LINES, MOST_STOPS = 64, 33  # lines of a sweep, pictures on each; together at most MOST_PICTURES
+MOST_DRAWS = 64
 FARTHEST = 1e4  # largest number in a code or a place: beyond, squares of it leave float32
 RAW = 96 * 1024  # bytes of pictures that are sent as they are; more are compressed
 
@@ -81,6 +85,25 @@ class Rows(Ask):
     rows: tuple[int, ...]
     map: str | None = None  # tell the codes' places on this map
     want_code: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep(Ask):
+    """Pictures of z_ij = code + (at_j - here_i) along_i: what each slider of a page would show at each of its stops."""
+
+    model: str
+    code: np.ndarray  # (d,) float32
+    along: np.ndarray  # (lines, d): one unit of each slider
+    here: np.ndarray  # (lines,): where each slider stands now, in its units
+    at: np.ndarray  # (stops,)
+    levels: bool = False  # tell how far each picture can be trusted, too
+
+
+@dataclass(frozen=True)
+class Sample(Ask):
+    model: str
+    seed: int
+    n: int = 1
 
 
 @dataclass(frozen=True)
@@ -247,6 +270,33 @@ def _rows(message: Message, common: dict[str, Any]) -> Rows:
     )
 
 
+def _sweep(message: Message, common: dict[str, Any]) -> Sweep:
+    code = numbers(message.get("code"), "code")
+    along = [numbers(line, "a line of along", (len(code),)) for line in message.items("along", MOST_LINES)]
+    here = numbers(message.get("here"), "here", (len(along),))
+    at = numbers(message.items("at", MOST_STOPS), "at")
+    if len(along) * len(at) > MOST_PICTURES:
+        raise BadInput(f"A sweep may have {MOST_PICTURES} pictures, not {len(along)} lines of {len(at)}.")
+    return Sweep(
+        **common,
+        model=message.word("model"),
+        code=np.array(code, np.float32),
+        along=np.array(along, np.float32),
+        here=np.array(here, np.float32),
+        at=np.array(at, np.float32),
+        levels=message.switch("levels", False),
+    )
+
+
+def _sample(message: Message, common: dict[str, Any]) -> Sample:
+    return Sample(
+        **common,
+        model=message.word("model"),
+        seed=message.count("seed", 0, 0, 2**53 - 1),
+        n=message.count("n", 1, 1, MOST_DRAWS),
+    )
+
+
 def _walk(message: Message, common: dict[str, Any]) -> Walk:
     map_name = message.maybe_word("map")
     ends = tuple(_end(entry) for entry in message.items("ends", MOST_ENDS, fewest=2))
@@ -279,6 +329,8 @@ _OPS: dict[str, Callable[[Message, dict[str, Any]], Ask]] = {
     "hover": _hover,
     "decode": _decode,
     "rows": _rows,
+    "sweep": _sweep,
+    "sample": _sample,
     "walk": _walk,
     "ping": _ping,
 }
