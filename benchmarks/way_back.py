@@ -76,9 +76,10 @@ def measure(model: str, points: int, held_out: int, repetitions: int, seed: int)
     anywhere = spread(atlas, PLACES, rng)
     again = np.resize(p, (PLACES, 2))
     large = crowd(atlas, 60_000, rng)
+    anywhere_large = spread(large, PLACES, rng)
     ours = timed(lambda: atlas.inverse_transform(again), repetitions)
     ours_anywhere = timed(lambda: atlas.inverse_transform(anywhere), repetitions)
-    ours_large = timed(lambda: large.inverse_transform(spread(large, PLACES, rng)), repetitions)
+    ours_large = timed(lambda: large.inverse_transform(anywhere_large), repetitions)
     peer.inverse_transform(p[:2])  # compiles
     back, seconds = [], []
     for first in range(0, held_out, BATCH):
@@ -93,7 +94,7 @@ def measure(model: str, points: int, held_out: int, repetitions: int, seed: int)
     def error(z_back: np.ndarray) -> float:
         return float(errors(z_back).mean())
 
-    rows, distances = atlas.neighbours(p, 24)
+    rows, distances = atlas.neighbours(p)
     ours_errors, umap_errors = errors(atlas.inverse_transform(p)), errors(np.concatenate(back))
     difference = umap_errors - ours_errors
     closeness = 1 / np.maximum(distances[..., None], 1e-9)

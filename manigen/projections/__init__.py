@@ -25,15 +25,20 @@ from __future__ import annotations
 from typing import Any
 
 from manigen.cards import Card
-from manigen.discovery import discover
+from manigen.discovery import discover, find
 from manigen.projections.base import Embedding, Map, Progress
 
-__all__ = ["Embedding", "Map", "Progress", "cards", "fit_map"]
+__all__ = ["Embedding", "Map", "Progress", "card_of", "cards", "fit_map"]
 
 
 def cards() -> dict[str, Card]:
     """Return every projection's card by name."""
     return {name: module.card for name, module in discover(__name__).items()}
+
+
+def card_of(method: str) -> Card:
+    """Return a projection's card, or raise `UnknownName` with the list of those there are."""
+    return find(__name__, method).card
 
 
 def fit_map(

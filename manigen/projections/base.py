@@ -24,7 +24,7 @@ Progress = Callable[[float, str, np.ndarray | None], None]
 To stop a fit, raise from it: the exception comes out of `fit`.
 """
 
-BACK = 24  # places that the way back averages over
+BACK = 32  # places that the way back averages over
 THERE = 10  # codes that place a new code
 PEAK = 0.03  # how near a point its own code takes over, as a share of the reach
 
@@ -87,18 +87,7 @@ class Map:
         """
         z = checks.codes(z)
         tell = progress or (lambda done, words, p: None)
-        fewest, most = self.card.facts.get("fewest", 1), self.card.facts.get("landmarks", len(z))
-        different = len(np.unique(z, axis=0)) if fewest > 1 else len(z)
-        stand_in = different < fewest
-        if stand_in:
-            made = find("manigen.projections", "pca").embed(z, self.seed, self.dims, tell)
-            few = f"{self.card.title} needs {fewest} different codes, not {different}: PCA places them."
-            made = Embedding(made.p, notes=(few, *made.notes))
-        elif len(z) > most:
-            made = self._fit_landmarks(z, most, tell)
-        else:
-            made = self._idea.embed(z, self.seed, self.dims, tell, **self.knobs)
-        self._become(z, made, stand_in)
+        self._become(z, *self._lay_out(z, tell))
         tell(1.0, "done", self.p)
         return self
 
@@ -106,11 +95,22 @@ class Map:
         """Lay out the codes z (n, d) and return their places (n, dims)."""
         return self.fit(z, progress).p
 
-    def _fit_landmarks(self, z: np.ndarray, most: int, tell: Progress) -> Embedding:
+    def _lay_out(self, z: np.ndarray, tell: Progress) -> tuple[Embedding, bool]:
+        """Return the embedding of z and whether PCA had to stand in for the method."""
+        fewest, most = self.card.facts.get("fewest", 1), self.card.facts.get("landmarks", len(z))
+        different = len(np.unique(z, axis=0)) if fewest > 1 else len(z)
+        if different < fewest:
+            made = find("manigen.projections", "pca").embed(z, self.seed, self.dims, tell)
+            few = f"{self.card.title} needs {fewest} different codes, not {different}: PCA places them."
+            return Embedding(made.p, notes=(few, *made.notes)), True
+        if len(z) <= most:
+            return self._idea.embed(z, self.seed, self.dims, tell, **self.knobs), False
         rows = np.sort(seeds.numpy_stream(self.seed).choice(len(z), most, replace=False))
-        landmarks = Map(self.method, self.seed, self.dims, **self.knobs).fit(z[rows], tell)
+        landmarks = Map(self.method, self.seed, self.dims, **self.knobs)
+        landmarks._become(z[rows], *landmarks._lay_out(z[rows], tell))
         note = f"Fitted on {most:,} of {len(z):,} codes, drawn with seed {self.seed}; the rest were placed among them."
-        return Embedding(landmarks.transform(z), landmarks._arrays, (note, *landmarks.notes), landmarks.library)
+        made = Embedding(landmarks.transform(z), landmarks._arrays, (note, *landmarks.notes), landmarks.library)
+        return made, landmarks._stand_in
 
     def _become(self, z: np.ndarray, made: Embedding, stand_in: bool) -> None:
         p = np.ascontiguousarray(made.p, np.float32)
@@ -158,12 +158,12 @@ class Map:
     def inverse_transform(self, p: Any) -> np.ndarray:
         """Return the codes (m, d) float32 that lie behind places p (m, dims): any places, empty ones too.
 
-        "native": the method's own formula. "neighbours": the weighted mean of the codes z_i of the 24 nearest places,
-        at distances d_i, with R the distance of the 25th,
+        "native": the method's own formula. "neighbours": the weighted mean of the codes z_i of the 32 nearest places,
+        at distances d_i, with R the distance of the 33rd,
 
             z(p) = sum_i w_i z_i / sum_i w_i,   w_i = (1 - r_i^2)^2 (1 + (0.03 / r_i)^4),   r_i = d_i / R
 
-        The first factor falls to zero where a neighbour leaves the 24, so the code changes without a jump as the
+        The first factor falls to zero where a neighbour leaves the 32, so the code changes without a jump as the
         pointer moves; the second is a narrow peak that gives a place of the map its own code back. A smooth mean is
         closer to held-out codes than the nearest code or inverse distances are (`benchmarks/way_back.py`).
 

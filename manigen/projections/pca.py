@@ -37,8 +37,8 @@ def embed(z: np.ndarray, seed: int, dims: int, progress: Progress) -> Embedding:
         notes.append("There is one code, and it lies in the middle.")
     elif share.sum() == 0:
         notes.append("All codes are equal, so all of them lie in one place.")
-    elif (share < 1e-12).any():
-        notes.append(f"The codes fill only {int((share >= 1e-12).sum())} of the map's {dims} directions.")
+    elif (share == 0).any():
+        notes.append(f"The codes fill only {int((share > 0).sum())} of the map's {dims} directions.")
     return Embedding(transform(z, arrays), arrays, tuple(notes))
 
 
@@ -46,16 +46,15 @@ def directions(z: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray, np.nda
     """Return the mean (d,), the first principal directions (dims, d) and their shares of the variance (dims,).
 
     Directions are orthonormal, each turned so that its largest entry is positive; those that are not there, since z
-    has fewer numbers or rows, are zero.
+    does not spread that way, are zero.
     """
     mean = z.mean(axis=0, dtype=np.float64)
     _, spread, vectors = np.linalg.svd(z - mean, full_matrices=False)
-    there = min(dims, len(spread))
     components, share = np.zeros((dims, z.shape[1])), np.zeros(dims)
+    there = int((spread[:dims] > 1e-6 * spread[0]).sum())
     components[:there] = vectors[:there]
     components *= np.sign(np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1))
-    if (total := float((spread**2).sum())) > 0:
-        share[:there] = spread[:there] ** 2 / total
+    share[:there] = spread[:there] ** 2 / max((spread**2).sum(), 1e-300)
     return mean.astype(np.float32), components.astype(np.float32), share
 
 
