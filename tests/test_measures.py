@@ -6,7 +6,7 @@ import pytest
 from manigen import measures
 from manigen.discovery import discover
 from manigen.errors import BadInput
-from manigen.measures import base, continuity, reconstruction_mse, trustworthiness
+from manigen.measures import base, continuity, coverage, reconstruction_mse, sharpness, trustworthiness
 from tests import oracles
 
 BOTH = pytest.mark.parametrize("room", [trustworthiness, continuity], ids=["trustworthiness", "continuity"])
@@ -103,9 +103,13 @@ def test_of_a_map_come_all_its_measures_and_few_codes_lower_k():
 
 
 class Halver:
-    """A generator whose reconstruction of a picture is half as bright."""
+    """A generator whose reconstruction of a picture is half as bright, and whose samples are noise."""
 
     encodes = True
+    shape = (1, 3, 5)
+
+    def sample(self, n, seed=0):
+        return np.random.default_rng(seed).uniform(size=(n, *self.shape)).astype("f")
 
     def encode(self, x):
         return x.reshape(len(x), -1)
@@ -124,5 +128,34 @@ def test_of_a_generator_without_an_encoder_no_reconstruction_is_asked():
         encodes = False
 
     x = (np.random.default_rng(0).uniform(size=(20, 1, 3, 5)) * 255).astype(np.uint8)
-    assert "reconstruction_mse" in measures.of_generator(Halver(), x)
-    assert "reconstruction_mse" not in measures.of_generator(Forger(), x)
+    assert set(measures.of_generator(Halver(), x)) == {"coverage", "reconstruction_mse", "sharpness"}
+    assert set(measures.of_generator(Forger(), x)) == {"coverage", "sharpness"}
+
+
+def test_only_the_measures_that_are_named_are_taken():
+    x = Halver().sample(20)
+    assert set(measures.of_generator(Halver(), x, only=["sharpness"])) == {"sharpness"}
+    assert set(measures.of_map(Fitted(100), only=["continuity"])) == {"continuity"}
+
+
+def test_coverage_of_the_same_distribution_is_near_its_ceiling_and_of_one_picture_near_nothing():
+    rng = np.random.default_rng(0)
+    real, alike = rng.normal(size=(2, 1500, 6))
+    assert coverage.covered(real, alike, 5) == pytest.approx(coverage.card.facts["real"], abs=0.02)
+    assert coverage.covered(real, np.tile(alike[0], (1500, 1)), 5) < 0.02
+
+
+def test_coverage_counts_the_neighbourhoods_that_are_met():
+    real = np.array([[0.0], [1.0], [3.0], [7.0]])  # nearest fellows at 1, 1, 2, 4
+    assert coverage.covered(real, np.array([[1.5]]), k=1) == 0.5  # met: around 1 and around 3
+    assert coverage.covered(real, np.array([[100.0]]), k=1) == 0
+
+
+def test_sharpness_of_samples_like_the_real_ones_is_one_and_of_a_blur_less():
+    class Blurred(Halver):
+        def sample(self, n, seed=0):
+            return 0.5 + (super().sample(n, seed) - 0.5) / 4
+
+    x = Halver().sample(4000, seed=1)
+    assert sharpness.measure(Halver(), x) == pytest.approx(1, abs=0.02)
+    assert sharpness.measure(Blurred(), x) == pytest.approx(0.25, abs=0.01)
