@@ -69,12 +69,15 @@ class Card:
         >>> Card("Title", "Sentence.", "Source", "", (Knob("k", 15, "neighbours", 2, 200),)).settings({"k": "30"})
         {'k': 30}
         """
-        given = dict(given or {})
+        return {knob.name: knob.default for knob in self.knobs} | self.typed(given or {})
+
+    def typed(self, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Return the knobs that were `given`, and no others, checked."""
         unknown = sorted(set(given) - {knob.name for knob in self.knobs})
         if unknown:
             known = ", ".join(knob.name for knob in self.knobs) or "none"
             raise BadInput(f"{self.title} has no knob {unknown[0]!r}; its knobs are: {known}.")
-        return {knob.name: knob.check(given.get(knob.name, knob.default)) for knob in self.knobs}
+        return {knob.name: knob.check(given[knob.name]) for knob in self.knobs if knob.name in given}
 
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from manigen import checks
-from manigen.errors import BadInput
+from manigen.errors import BadInput, NotPossible
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,7 +47,7 @@ def sheet(x: Any, columns: int, gap: int = 1) -> Image.Image:
     rows = -(-n // columns)
     tall, wide = rows * (height + gap) - gap, columns * (width + gap) - gap
     if max(tall, wide) > WIDEST:
-        raise BadInput(f"A sheet of {wide:,} x {tall:,} pixels is too large, {WIDEST:,} is the limit; take fewer pictures.")
+        raise BadInput(f"A sheet of {wide:,} x {tall:,} pixels is above the limit of {WIDEST:,}; take fewer pictures.")
     field = np.zeros((tall, wide, channels), np.uint8)
     for at, picture in enumerate(x):
         top, left = (at // columns) * (height + gap), (at % columns) * (width + gap)
@@ -89,8 +89,7 @@ def gif(x: Any, seconds: float = 4.0, scale: int = 1, there_and_back: bool = Fal
     from PIL import Image
 
     x = pixels(x)
-    if not 0 < seconds <= 3600:
-        raise BadInput(f"A film lasts more than 0 and at most 3,600 seconds, not {seconds}.")
+    _check_seconds(seconds)
     if there_and_back:
         x = np.concatenate([x, x[-2:0:-1]])
     hundredths = max(2, round(100 * seconds / len(x)))
@@ -98,6 +97,41 @@ def gif(x: Any, seconds: float = 4.0, scale: int = 1, there_and_back: bool = Fal
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=10 * hundredths, loop=0)
     return buffer.getvalue()
+
+
+def mp4(x: Any, seconds: float = 4.0, scale: int = 1) -> bytes:
+    """Return the images x as an MP4 film (H.264) that takes `seconds`; sides that are odd lose a row of pixels.
+
+    Raises `NotPossible` where imageio-ffmpeg, which brings the encoder, is not installed.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from PIL import Image
+
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise NotPossible(
+            "An MP4 film needs imageio-ffmpeg, which is not installed: run `pip install imageio-ffmpeg`, or take a GIF."
+        ) from None
+    x = pixels(x)
+    _check_seconds(seconds)
+    frames = [enlarged(Image.fromarray(np.broadcast_to(frame, (*frame.shape[:2], 3))), scale) for frame in x]
+    even = (frames[0].width // 2 * 2, frames[0].height // 2 * 2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        film = imageio_ffmpeg.write_frames(path, even, fps=len(x) / seconds, macro_block_size=2, quality=9)
+        film.send(None)
+        for frame in frames:
+            film.send(frame.crop((0, 0, *even)).tobytes())
+        film.close()
+        return path.read_bytes()
+
+
+def _check_seconds(seconds: float) -> None:
+    if not 0 < seconds <= 3600:
+        raise BadInput(f"A film lasts more than 0 and at most 3,600 seconds, not {seconds}.")
 
 
 def enlarged(image: Image.Image, scale: int) -> Image.Image:

@@ -17,9 +17,10 @@ from typing import Any
 from manigen import seeds
 from manigen.cards import Card
 from manigen.discovery import discover, find
+from manigen.errors import unknown
 from manigen.models.base import Generator
 
-__all__ = ["Generator", "build", "cards"]
+__all__ = ["Generator", "build", "card_of", "cards"]
 
 _borrowed = threading.Lock()  # held while torch's global stream is lent out
 
@@ -29,6 +30,14 @@ def cards() -> dict[str, Card]:
     return {name: module.card for name, module in discover("manigen.models").items()}
 
 
+def card_of(family: str) -> Card:
+    """Return a family's card, or raise `UnknownName` with the list of those there are."""
+    families = cards()
+    if family not in families:
+        raise unknown("family", family, list(families))
+    return families[family]
+
+
 def build(family: str, shape: tuple[int, int, int], seed: int = 0, **knobs: Any) -> Generator:
     """Return an untrained generator of a `family` for pictures of `shape` (c, h, w), its weights drawn from `seed`.
 
@@ -36,8 +45,8 @@ def build(family: str, shape: tuple[int, int, int], seed: int = 0, **knobs: Any)
     """
     import torch
 
+    settings = card_of(family).settings(knobs)
     module = find("manigen.models", family)
-    settings = module.card.settings(knobs)
     seed = seeds.check(seed)
     with _borrowed, torch.random.fork_rng(devices=[]):  # layers draw from that stream: borrow it, leave it as it was
         torch.default_generator.manual_seed(seed)

@@ -1,0 +1,230 @@
+"""Recipes: all that a training run depends on, from the data set to the folder with the finished model.
+
+    run = begin(Recipe("vae", "mnist", images=1_800_000), "weights/mnist-vae")
+    for step in run.steps():
+        ...
+    run.ship()
+
+A recipe has a command that remakes its model, and the model's card carries it. While a run is under way its folder
+holds a checkpoint; when it is finished the folder holds the model instead.
+"""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from manigen import __version__, checks, datasets, models, projections, seeds, weights
+from manigen.datasets import Images
+from manigen.errors import BadFile, BadInput
+from manigen.models import Generator
+from manigen.training import Step, Training
+
+IMAGES = 600_000  # pictures seen where neither images nor epochs are given
+LEARNING_RATE = 1e-3  # where a family's card names none of its own (facts["learning_rate"])
+MAPS = ("umap", "tsne", "pca")
+HELD_OUT = 2000  # pictures of the train split, at most, on which the best weights are chosen
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made: the family and its knobs, the data set (a name, or a path) and its knobs, and the run.
+
+    `images` is how many pictures are seen, `epochs` the same in rounds of the train split; `rows` is how many codes of
+    each split are kept, and `maps` which maps are fitted to them. A knob that is not given has its default.
+    """
+
+    family: str
+    data: str
+    images: int | None = None
+    epochs: float | None = None
+    seed: int = 0
+    batch: int = 256
+    learning_rate: float | None = None
+    precision: str = "float32"
+    rows: int = weights.ROWS
+    maps: tuple[str, ...] = MAPS
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    data_knobs: Mapping[str, Any] = field(default_factory=dict)
+
+    def command(self, out: str | Path) -> str:
+        """Return the line that makes this recipe's model in the folder `out`; what is a default is left out."""
+        options = {
+            "images": self.images,
+            "epochs": self.epochs,
+            "seed": self.seed or None,
+            "batch": None if self.batch == 256 else self.batch,
+            "learning_rate": self.learning_rate,
+            "precision": None if self.precision == "float32" else self.precision,
+            "rows": None if self.rows == weights.ROWS else self.rows,
+            "maps": None if self.maps == MAPS else ",".join(self.maps),
+            **{f"data_{name}": value for name, value in self.data_knobs.items()},
+            **self.knobs,
+        }
+        words = ["python", "-m", "manigen", "train", self.family, "--data", self.data, "--out", str(out)]
+        for name, value in options.items():
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A recipe at work: its pictures, its training, and the folder it ends in."""
+
+    recipe: Recipe
+    out: Path
+    named: str | Path  # the folder as it was named, for the command on the card
+    train: Images
+    test: Images
+    training: Training
+    finished: Generator | None = None  # the model, where the folder held it already
+
+    def steps(self) -> Iterator[Step]:
+        """Train: yield each step until the budget is spent; nothing where the model is finished."""
+        return iter(()) if self.finished else iter(self.training)
+
+    def save(self) -> Path:
+        """Write the checkpoint from which `begin(..., resume=True)` goes on."""
+        return self.training.save(self.out)
+
+    def ship(self, progress: Callable[[str], None] = lambda stage: None) -> Path:
+        """Put the best weights, codes, maps and held-out figures in the run's folder, with a card; the checkpoint goes.
+
+        `progress` hears each stage in words. Raises `ManigenError` where the disk is full; the checkpoint then stays.
+        """
+        family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
+        generator = self.finished or self.training.finish()
+        codes, maps, measured = weights.make(
+            generator,
+            self.train,
+            self.test,
+            maps=self.recipe.maps,
+            sampler=family.facts["sampler"],
+            rows=self.recipe.rows,
+            seed=self.recipe.seed,
+            progress=progress,
+        )
+        about = {
+            "name": self.train.name,
+            "title": data.title,
+            "sha256": self.train.sha256,
+            "licence": data.facts.get("licence", ""),
+            "classes": list(self.train.classes),
+        }
+        return weights.save(
+            generator,
+            self.out,
+            codes,
+            maps,
+            measured,
+            about,
+            title=f"{data.title}, {family.title.lower()}",
+            sentence=family.sentence,
+            command=self.recipe.command(self.named),
+            trained=self._trained(),
+        )
+
+    def _trained(self) -> dict[str, Any]:
+        """What the card says of the training."""
+        import torch
+
+        if self.finished:
+            return dict(weights.info(self.out).get("trained", {}))
+        run, device = self.training, self.training.model.device
+        return {
+            "images": run.seen,
+            **({"seconds": round(run.seconds, 1), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
+            **({"held_out_loss": run.best_score} if run.best is not None else {}),
+            "held_out": len(self.train) - len(run.images),
+            "batch": run.batch,
+            "learning_rate": run.learning_rate,
+            "precision": run.precision,
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "manigen": __version__,
+            },
+        }
+
+
+def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "cpu") -> Run:
+    """Return the run of a `recipe` that ends in the folder `out`, from its start or, to `resume`, from its checkpoint.
+
+    A finished model is trained anew only by the recipe that made it, and to resume it is to ship it again. Everything
+    that can be wrong is looked at before the first step: raises `UnknownName`, `BadInput`, `BadFile` or `DataMissing`.
+    """
+    card = models.card_of(recipe.family)
+    knobs = card.settings(recipe.knobs)
+    for method in recipe.maps:
+        projections.card_of(method)
+    checks.count(recipe.rows, "rows", 2)
+    seeds.check(recipe.seed)
+    folder = weights.place_for(out)
+    train = datasets.load(recipe.data, "train", **recipe.data_knobs)
+    test = datasets.load(recipe.data, "test", **recipe.data_knobs)
+    kept = min(HELD_OUT, len(train) // 10)
+    x, rate = train.x[: len(train) - kept], recipe.learning_rate
+    training = Training(
+        models.build(recipe.family, train.shape, recipe.seed, **knobs).to(device),
+        x,
+        budget=_budget(recipe, len(x)),
+        batch=recipe.batch,
+        learning_rate=card.facts.get("learning_rate", LEARNING_RATE) if rate is None else rate,
+        seed=recipe.seed,
+        held_out=train.x[len(train) - kept :] if kept else None,
+        precision=recipe.precision,
+    )
+    run = Run(recipe, folder, out, train, test, training)
+    under_way, finished = (folder / weights.CHECKPOINT).is_file(), (folder / weights.CARD).is_file()
+    if under_way and resume:
+        training.resume(folder)
+    elif under_way:
+        raise BadInput(f"{out} holds a run that is not finished: add --resume to go on, or name another folder.")
+    elif finished:
+        _same_recipe(run)
+        if resume:
+            return replace(run, finished=weights.load(folder))
+    elif resume:
+        raise BadFile(f"There is no checkpoint in {out} to resume from; leave --resume out to begin.")
+    return run
+
+
+def _budget(recipe: Recipe, pictures: int) -> int:
+    """How many pictures are to be seen, from whichever of images and epochs was given."""
+    if recipe.images is not None and recipe.epochs is not None:
+        raise BadInput("A run is as long as its images or as its epochs say; give one of the two.")
+    if recipe.epochs is None:
+        return IMAGES if recipe.images is None else recipe.images
+    if not 0 < recipe.epochs <= 1e6:
+        raise BadInput(f"epochs must lie above 0 and be at most 1,000,000, not {recipe.epochs}.")
+    return max(1, round(recipe.epochs * pictures))
+
+
+def _same_recipe(run: Run) -> None:
+    """Raise `BadInput` where the finished model in the run's folder was made by another recipe."""
+    card, training = weights.info(run.out), run.training
+    ours = {
+        "family": training.model.family,
+        "knobs": training.model.knobs,
+        "seed": training.seed,
+        "data": run.train.sha256,
+        "images": -(-training.budget // training.batch) * training.batch,  # in whole batches
+    }
+    held = {
+        "family": card["family"],
+        "knobs": card["knobs"],
+        "seed": card.get("seed"),
+        "data": card["data"].get("sha256"),
+        "images": card.get("trained", {}).get("images", ours["images"]),
+    }
+    different = [name for name, value in ours.items() if held[name] != value]
+    if different:
+        words = ", ".join(different)
+        raise BadInput(f"{run.named} holds a finished model with different {words}; name another folder.")

@@ -1,0 +1,48 @@
+"""measure MODEL: numbers about a model on held-out pictures, and about its first map."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from manigen.errors import BadInput, NotPossible, unknown
+from manigen.verbs.base import Result, as_own, data_knobs, is_own, load, model
+
+help = "measure a model and its map"
+
+
+def options(parser: ArgumentParser) -> None:
+    from manigen import measures
+
+    parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
+    parser.add_argument("--data", help="whose test split is used [the data set the model learned from]")
+    parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(measures.cards())} [all]")
+    parser.add_argument("--seed", type=int, default=0, help="decides which pictures are drawn where not all are [0]")
+    data_knobs(parser)
+
+
+def run(given: Namespace) -> Result:
+    from manigen import datasets, measures, weights
+
+    known = measures.cards()
+    only = None if given.only is None else [name.strip() for name in given.only.split(",") if name.strip()]
+    for name in only or ():
+        if name not in known:
+            raise unknown("measure", name, list(known))
+    wanted = {card.facts["of"] for name, card in known.items() if only is None or name in only}
+    generator, folder = load(given.model), model(given.model)
+    result: Result = {"model": generator.name}
+    if "generator" in wanted:
+        data = given.data or weights.info(folder)["data"].get("name", "")
+        if is_own(data) and given.data is None:
+            raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
+        settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
+        test = datasets.load(data, "test", **settings)
+        found = measures.of_generator(generator, test, given.seed, only)
+        result |= {"data": data, "split": "test", "pictures": len(test), **found}
+    maps = weights.maps(folder)
+    if "map" in wanted and maps:
+        result |= {"map": maps[0], **measures.of_map(weights.load_map(folder, maps[0]), given.seed, only)}
+    left = sorted(set(only or ()) - set(result))
+    if left:
+        raise NotPossible(f"{left[0]} cannot be measured on {generator.name}, which has no encoder or no map for it.")
+    return result

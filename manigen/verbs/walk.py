@@ -1,0 +1,60 @@
+"""walk MODEL --from I --to J --out walk.gif: a walk between two of the model's codes, and its numbers."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from manigen.errors import BadInput
+from manigen.verbs.base import WRITERS, Result, check_out, knobs, load, model, picture_options, write_pictures
+
+help = "walk from one picture to another"
+
+
+def options(parser: ArgumentParser) -> None:
+    from manigen import paths
+
+    parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
+    parser.add_argument("--from", dest="start", metavar="I", type=int, required=True, help="row of the model's codes")
+    parser.add_argument("--to", dest="end", metavar="J", type=int, required=True, help="row of the model's codes")
+    kinds = ", ".join(["geodesic", *paths.cards()])
+    parser.add_argument("--kind", default="geodesic", help=f"one of {kinds} [geodesic: the best for this model]")
+    parser.add_argument("--steps", type=int, default=65, help="how many pictures [65]")
+    parser.add_argument("--out", help="the file to write: .gif, .mp4, .png or .webp (a strip), .npz (codes)")
+    picture_options(parser)
+    knobs(parser, paths.cards())
+
+
+def run(given: Namespace) -> Result:
+    import manigen
+    from manigen import files, paths, weights
+
+    suffix = check_out(given.out, *WRITERS, ".mp4") if given.out else None
+    generator = load(given.model)
+    codes = weights.codes(model(given.model))
+    for row in (given.start, given.end):
+        if not 0 <= row < len(codes):
+            raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
+    kind = paths.kind_for(generator, given.kind)
+    start, end = codes.z[given.start], codes.z[given.end]
+    found = manigen.walk(generator, start, end, kind, given.steps, codes.z, **given.knobs)
+    far = found.distance_to_data
+    if suffix == ".npz":
+        files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
+    elif suffix:
+        write_pictures(given, generator.decode(found.codes))
+    return {
+        "model": generator.name,
+        "kind": found.kind,
+        "from": given.start,
+        "to": given.end,
+        "steps": len(found.codes),
+        "length": found.length,
+        "energy": found.energy,
+        "evenness": found.evenness,
+        "mean_distance_to_data": float(far.mean()),
+        "greatest_distance_to_data": float(far.max()),
+        "converged": found.converged,
+        "notes": list(found.notes),
+        "out": given.out,
+    }
