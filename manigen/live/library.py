@@ -7,20 +7,18 @@ so that what one person brings is not shown to another.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from manigen import weights
 from manigen.errors import BadInput, unknown
-from manigen.live.engine import Engine, engine
+from manigen.live.content import Content
+from manigen.live.engine import Engine, engine, one_blas_thread
 from manigen.live.protocol import frame
 from manigen.nearest import Nearest
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 THUMBNAILS = 48 << 20  # bytes of decoded neighbours kept for each model: all of MNIST's 60,000
 LAYOUT = 1  # of a map's columns; to be raised whenever they change, since browsers keep them
-BLOCK = 4_000_000  # distances held at once
 
 
 class Thumbnails:
@@ -59,16 +56,6 @@ class Thumbnails:
             self._rows[place], self._pictures[place] = rows, pictures
 
 
-@dataclass(frozen=True)
-class Columns:
-    """A map as the browser wants it: bytes, the same in gzip, their hash, and the version in their address."""
-
-    body: bytes
-    zipped: bytes
-    tag: str
-    version: str
-
-
 class Opened:
     """One model: its codes, nearest codes and maps; its generator, on the device, and thumbnails once asked for.
 
@@ -87,16 +74,14 @@ class Opened:
         self.name, self.codes = name, codes
         self._versions = {method: secrets.token_hex(8) for method in maps} | dict(versions or {})
         self.nearest = Nearest(codes.z)
-        self._maps = {method: held if callable(held) else rehearsed(held) for method, held in maps.items()}
-        self._columns: dict[str, Columns] = {}
+        self._maps = dict(maps)
+        self._rehearsed: set[str] = set()
+        self._columns: dict[str, Content] = {}
         self._lock = threading.RLock()
         self._waking = threading.Lock()
-        self._load: Callable[[], Generator] | None = None
-        self._generator: Generator | None = None
-        if hasattr(generator, "decode"):
-            self._generator = generator  # type: ignore[assignment]
-        else:
-            self._load = generator  # type: ignore[assignment]
+        at_hand = hasattr(generator, "decode")
+        self._generator = cast("Generator", generator) if at_hand else None
+        self._load = None if at_hand else cast("Callable[[], Generator]", generator)
 
     @property
     def awake(self) -> bool:
@@ -125,11 +110,20 @@ class Opened:
         return list(self._maps)
 
     def has(self, method: str) -> bool:
-        """Say whether a map is loaded already, so that asking for it takes no time."""
-        return method in self._maps and not callable(self._maps[method])
+        """Say whether a map is loaded and rehearsed already, so that asking for it takes no time."""
+        return method in self._rehearsed
 
     def map(self, method: str) -> Map:
         """Return a map by its name, read from disk at the first call. Raises `UnknownName`."""
+        fitted = self._loaded(method)
+        if method not in self._rehearsed:
+            with self._lock:
+                fitted.inverse_transform(fitted.p[:1])  # builds its search tree now, not under the first hand
+                fitted.gap(fitted.p[:1])
+                self._rehearsed.add(method)
+        return fitted
+
+    def _loaded(self, method: str) -> Map:
         held = self._maps.get(method)
         if held is None:
             raise unknown("map", method, self.maps)
@@ -137,7 +131,7 @@ class Opened:
             with self._lock:
                 held = self._maps[method]
                 if callable(held):
-                    held = self._maps[method] = rehearsed(held())
+                    held = self._maps[method] = held()
         return held
 
     def add_map(self, method: str, fitted: Map) -> None:
@@ -145,7 +139,8 @@ class Opened:
         if len(fitted.p) != len(self.codes.z):
             raise BadInput(f"This map places {len(fitted.p):,} codes, but {self.name} has {len(self.codes.z):,}.")
         with self._lock:
-            self._maps[method] = rehearsed(fitted)
+            self._maps[method] = fitted
+            self._rehearsed.discard(method)
             self._columns.pop(method, None)
             self._versions[method] = secrets.token_hex(8)
 
@@ -156,10 +151,14 @@ class Opened:
 
     @cached_property
     def nearest_distance(self) -> np.ndarray:
-        """How far each real code lies from its nearest fellow (n,) float32, in units of `nearest.typical`."""
-        return nearest_fellow(self.codes.z) / np.float32(self.nearest.typical)
+        """How far each real code lies from its nearest fellow (n,) float32, in units of `nearest.typical`.
 
-    def columns(self, method: str) -> Columns:
+        All pairs are looked at: half a second for 20,000 codes of 16 numbers.
+        """
+        one_blas_thread()
+        return self.nearest.find(self.codes.z, k=2)[1][:, -1] / np.float32(self.nearest.typical)
+
+    def columns(self, method: str) -> Content:
         """Return a map's points and what they are coloured by, as one binary frame; made once.
 
         Header: model, map, codes (n), classes, columns [{name, dtype, shape, offset}]. Columns, all of n rows:
@@ -171,8 +170,8 @@ class Opened:
                 self._columns[method] = self._build(method)
             return self._columns[method]
 
-    def _build(self, method: str) -> Columns:
-        fitted, codes = self.map(method), self.codes
+    def _build(self, method: str) -> Content:
+        fitted, codes = self._loaded(method), self.codes
         count = len(codes.z)
         arrays: dict[str, np.ndarray] = {
             "points": np.asarray(fitted.p, np.float32),
@@ -195,46 +194,15 @@ class Opened:
             "codes": count,
             "classes": list(codes.classes),
             "splits": list(weights.SPLITS),
-            "spacing": float(fitted.spacing),
             "columns": about,
         }
-        body = frame(header, b"".join(parts))
-        tag = hashlib.sha256(body).hexdigest()[:16]
-        return Columns(body, gzip.compress(body, 5, mtime=0), tag, self.version(method))
+        return Content(frame(header, b"".join(parts)), "application/octet-stream", self.version(method))
 
     def version(self, method: str) -> str:
         """Return what changes whenever a map's columns do: the hashes on the model's card, or else chance."""
         if method not in self._maps:
             raise unknown("map", method, self.maps)
         return self._versions[method]
-
-
-def rehearsed(fitted: Map) -> Map:
-    """Return a map whose search tree is built, which the first hand would otherwise wait for."""
-    fitted.inverse_transform(fitted.p[:1])
-    fitted.gap(fitted.p[:1])
-    return fitted
-
-
-def nearest_fellow(z: np.ndarray) -> np.ndarray:
-    """Return the Euclidean distance (n,) float32 of each code (n, d) to its nearest other one, exactly.
-
-    All pairs by one matrix product a block finds who is nearest; that one distance is then measured directly. 20,000
-    codes of 16 numbers take about half a second on one core.
-    """
-    count = len(z)
-    if count < 2:
-        return np.zeros(count, np.float32)
-    around = z - z.mean(axis=0, dtype=np.float64).astype(np.float32)
-    half_squares = np.einsum("nd,nd->n", around, around) / 2
-    fellow = np.empty(count, np.int64)
-    block = max(1, BLOCK // count)
-    for start in range(0, count, block):
-        rows = np.arange(start, min(start + block, count))
-        scores = half_squares - around[rows] @ around.T
-        scores[rows - start, rows] = np.inf
-        fellow[rows] = scores.argmin(axis=1)
-    return np.linalg.norm(around - around[fellow], axis=1).astype(np.float32)
 
 
 class Library:

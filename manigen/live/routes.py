@@ -33,10 +33,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from manigen.errors import BadInput, ManigenError, unknown
 from manigen.live import protocol
+from manigen.live.content import YEAR
 from manigen.live.engine import Engine, device_name, in_words, one_thread
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
-from manigen.live.static import YEAR, Static, respond
+from manigen.live.static import Static
 
 log = logging.getLogger("manigen.live")
 
@@ -123,7 +124,7 @@ class Live:
         except ManigenError as error:
             return JSONResponse({"error": str(error)}, 500)
         caching = "private, " + YEAR if request.query_params.get("v") == columns.version else "no-cache"
-        return respond(request, columns.body, columns.zipped, "application/octet-stream", columns.tag, caching)
+        return await asyncio.to_thread(columns.respond, request, caching)
 
     def _columns(self, model: str, method: str) -> Any:
         return self.models.open(model).columns(method)
@@ -136,7 +137,7 @@ class Live:
             return JSONResponse({"error": str(unknown("file", name, list(self.static.paths)))}, 404)
         known = version is not None and version == await asyncio.to_thread(self.static.version)
         caching = "public, " + YEAR if known or request.query_params.get("v") else "no-cache"
-        return respond(request, content.body, content.zipped, content.kind, content.tag, caching)
+        return await asyncio.to_thread(content.respond, request, caching)
 
     async def health(self, request: Request) -> Response:
         """Tell that the server lives, and how it does."""
@@ -222,7 +223,8 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
-            if (wait := self.bucket.take(1 + len(text or message["bytes"]) / 2048)) > 0:
+            size = min(len(text or message["bytes"]), protocol.LONGEST)
+            if (wait := self.bucket.take(1 + size / 2048)) > 0:
                 await self._slow_down(wait)
             received = time.perf_counter()
             ask = None

@@ -12,30 +12,15 @@ runs half of an old release and half of a new one.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import threading
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import Response
+from manigen.live.content import Content
 
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 PLOTLY = "plotly.min.js"
-YEAR = "max-age=31536000, immutable"
-
-
-@dataclass(frozen=True)
-class Content:
-    """A file as it is served."""
-
-    body: bytes
-    zipped: bytes
-    kind: str
-    tag: str
-    stamp: tuple[int, int]  # when it was changed, and its size: what tells that it must be read again
 
 
 class Static:
@@ -47,23 +32,21 @@ class Static:
         self.paths = {path.name: path for path in found if path.suffix in TYPES}
         self.paths[PLOTLY] = Path(str(files("plotly"))) / "package_data" / PLOTLY
         self._held: dict[str, Content] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}  # when a file was changed, and its size: it is read again then
         self._lock = threading.Lock()
 
     def content(self, name: str) -> Content | None:
-        """Return a file by its name, or None; slow only when it is new (plotly.js takes a third of a second)."""
+        """Return a file by its name, or None."""
         path = self.paths.get(name)
         if path is None or not path.is_file():
             return None
         status = path.stat()
         stamp = (status.st_mtime_ns, status.st_size)
         with self._lock:
-            held = self._held.get(name)
-            if held is None or held.stamp != stamp:
-                body = path.read_bytes()
-                tag = hashlib.sha256(body).hexdigest()[:16]
-                held = Content(body, gzip.compress(body, 6, mtime=0), TYPES[path.suffix], tag, stamp)
-                self._held[name] = held
-        return held
+            if self._stamps.get(name) != stamp:
+                self._held[name] = Content(path.read_bytes(), TYPES[path.suffix])
+                self._stamps[name] = stamp
+            return self._held[name]
 
     def version(self) -> str:
         """Return the hash of all scripts together, as it stands in their addresses; plotly.js counts by its size."""
@@ -76,19 +59,3 @@ class Static:
     def address(self, name: str) -> str:
         """Return the address a page should load a file from."""
         return f"/manigen/static/{self.version()}/{name}"
-
-
-def respond(request: Request, body: bytes, zipped: bytes, kind: str, tag: str, cache: str) -> Response:
-    """Return the response for some bytes: in gzip where the browser takes it, empty (304) where it has them."""
-    headers = {
-        "ETag": f'"{tag}"',
-        "Cache-Control": cache,
-        "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
-    if f'"{tag}"' in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", "") and len(zipped) < 0.9 * len(body):
-        return Response(zipped, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
-    return Response(body, media_type=kind, headers={**headers, "Content-Encoding": "identity"})
