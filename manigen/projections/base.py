@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,8 @@ class Map:
             few = f"{self.card.title} needs {fewest} different codes, not {different}: PCA places them."
             return Embedding(made.p, notes=(few, *made.notes)), True
         if len(z) <= most:
-            return self._idea.embed(z, self.seed, self.dims, tell, **self.knobs), False
+            made = self._idea.embed(z, self.seed, self.dims, tell, **self.knobs)
+            return (made if hasattr(self._idea, "transform") else replace(made, p=_lying(made.p))), False
         rows = np.sort(seeds.numpy_stream(self.seed).choice(len(z), most, replace=False))
         landmarks = Map(self.method, self.seed, self.dims, **self.knobs)
         landmarks._become(z[rows], *landmarks._lay_out(z[rows], tell))
@@ -278,6 +279,17 @@ class Map:
         workers = 2 if len(p) >= 250 else 1  # a thread costs more than a few places
         distances, rows = self._tree.query(p, np.arange(1, k + 1), workers=workers)
         return rows, distances
+
+
+def _lying(p: np.ndarray) -> np.ndarray:
+    """Return places (n, dims) turned so that their widest direction lies across, as screens do.
+
+    Such a map has no orientation of its own; distances stay. The side that reaches farther is to the right and above.
+    """
+    middle = p.mean(axis=0, dtype=np.float64)
+    _, axes = np.linalg.eigh(np.cov((p - middle).T))
+    turned = (p - middle) @ axes[:, ::-1]
+    return turned * np.where(turned.max(axis=0) >= -turned.min(axis=0), 1.0, -1.0)
 
 
 def _weigh(rows: np.ndarray, distances: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
