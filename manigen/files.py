@@ -60,7 +60,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named `arrays` as a compressed npz."""
     with written_whole(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -71,7 +71,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise BadFile(f"{path.name} is not in {path.parent}.") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as error:
-        raise BadFile(f"{path.name} is no npz file of plain arrays, or it is damaged ({type(error).__name__}).") from None
+        raise BadFile(
+            f"{path.name} is no npz file of plain arrays, or it is damaged ({type(error).__name__})."
+        ) from None
 
 
 def read_json(path: Path) -> Any:
@@ -87,7 +89,7 @@ def read_json(path: Path) -> Any:
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return named `arrays` as the bytes of a compressed npz, for a download."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

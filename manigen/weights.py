@@ -201,14 +201,15 @@ def encode_splits(generator: Generator, train: Images, test: Images, rows: int =
         z = generator.sample_codes(2 * rows, seed)
         blank = np.full(len(z), np.nan, np.float32)
         return Codes(z, np.full(len(z), -1), np.full(len(z), 2), np.arange(len(z)), blank, train.classes)
-    parts = []
+    parts: list[tuple[np.ndarray, ...]] = []
     for split, images in enumerate((train, test)):
         chosen = np.sort(seeds.numpy_stream(seed, split).permutation(len(images))[:rows])
         x = images.take(chosen).float()
         z = generator.encode(x)
         error = np.square(generator.decode(z) - x).mean(axis=(1, 2, 3), dtype=np.float64)
         parts.append((z, images.labels[chosen], np.full(len(chosen), split), chosen, error.astype(np.float32)))
-    return Codes(*(np.concatenate(column) for column in zip(*parts, strict=True)), classes=train.classes)
+    z, labels, splits, numbers, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Codes(z, labels, splits, numbers, errors, train.classes)
 
 
 def make(

@@ -20,6 +20,8 @@ class Sampler(Protocol):
 
     def sample(self, n: int, seed: int) -> np.ndarray: ...
 
+    def arrays(self) -> dict[str, np.ndarray]: ...
+
 
 class Generator(nn.Module):
     """A trained model that turns codes z (n, d) into pictures x (n, c, h, w) in [0, 1].

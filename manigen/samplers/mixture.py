@@ -25,7 +25,9 @@ class Sampler:
 
     def __init__(self, components: int = 20) -> None:
         self.components = components
-        self.weights = self.means = self.factors = np.zeros(0, np.float32)
+        self.weights: np.ndarray = np.zeros(0, np.float32)
+        self.means: np.ndarray = np.zeros((0, 0), np.float32)
+        self.factors: np.ndarray = np.zeros((0, 0, 0), np.float32)
 
     def fit(self, z: np.ndarray, seed: int = 0) -> Sampler:
         from sklearn.mixture import GaussianMixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def _pictures(given: Namespace, shape: tuple[int, int, int]) -> list[Images]:
     return found
 
 
-def _one_picture(path: Path, shape: tuple[int, int, int], settings: dict[str, object]) -> Images:
+def _one_picture(path: Path, shape: tuple[int, int, int], settings: Mapping[str, object]) -> Images:
     import numpy as np
 
     from manigen.datasets import Images

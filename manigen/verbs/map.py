@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from manigen.verbs.base import Result, check_out, knobs, model, say
 
@@ -32,7 +33,7 @@ def run(given: Namespace) -> Result:
         check_out(given.out, ".npz")
     folder = model(given.model)
     about, codes = weights.info(folder), weights.codes(folder)
-    settings = projections.card_of(given.method).settings(given.knobs)
+    settings: dict[str, Any] = projections.card_of(given.method).settings(given.knobs)
     held = about.get("maps", {}).get(given.method, {})
     ready = given.dims == 2 and not given.fresh and (held.get("knobs"), held.get("seed")) == (settings, given.seed)
     if ready:

@@ -26,6 +26,8 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> Result:
+    import numpy as np
+
     import manigen
     from manigen import files, paths, weights
 
@@ -38,7 +40,7 @@ def run(given: Namespace) -> Result:
     kind = paths.kind_for(generator, given.kind)
     start, end = codes.z[given.start], codes.z[given.end]
     found = manigen.walk(generator, start, end, kind, given.steps, codes.z, **given.knobs)
-    far = found.distance_to_data
+    far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
     elif suffix:
