@@ -11,15 +11,15 @@ import streamlit as st
 
 from manigen import checks, figures, files, weights
 from manigen.errors import ManigenError
+from manigen.figures import pictures
 from manigen.live.library import Opened, library
-from manigen.ui import cache
 from manigen.ui.text import text
 
 GALLERY = 48
 
 
 def inside(p: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Return which places p (n, 2) lie inside a polygon (m, 2), by the even-odd rule: a ray crosses it an odd number of times.
+    """Return which places p (n, 2) lie inside a polygon (m, 2): a ray from them crosses it oddly often.
 
     >>> inside(np.array([[0.5, 0.5], [2.0, 0.5]]), np.array([[0, 0], [1, 0], [1, 1], [0, 1]]))
     array([ True, False])
@@ -49,10 +49,9 @@ def table(opened: Opened, map_name: str, rows: np.ndarray) -> str:
     codes, p = opened.codes, opened.map(map_name).p
     for row in rows:
         error = codes.error[row]
-        writer.writerow(
-            [row, weights.SPLITS[codes.split[row]], codes.rows[row], codes.labels[row], opened.label(row)]
-            + [f"{p[row, 0]:.6g}", f"{p[row, 1]:.6g}", f"{error:.6g}" if np.isfinite(error) else ""]
-        )
+        about = row, weights.SPLITS[codes.split[row]], codes.rows[row], codes.labels[row], opened.label(row)
+        place = f"{p[row, 0]:.6g}", f"{p[row, 1]:.6g}"
+        writer.writerow([*about, *place, f"{error:.6g}" if np.isfinite(error) else ""])
     return out.getvalue()
 
 
@@ -73,11 +72,11 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
     picked = rows[np.linspace(0, len(rows) - 1, min(GALLERY, len(rows))).astype(int)]
     with gallery:
         st.caption(text("selection_gallery"))
-        st.image(cache.png(cache.sheet(cache.pictures(opened.generator, codes.z[picked]), 12), 3), width="stretch")
+        st.image(pictures.png(pictures.sheet(opened.generator.decode(codes.z[picked]), 12), 3), width="stretch")
     with mean:
         st.caption(text("selection_mean"))
-        average = opened.generator.decode(codes.z[rows[:: max(1, len(rows) // 2000)]]).mean(axis=0)
-        st.image(cache.png(cache.sheet(np.rint(average.transpose(1, 2, 0)[None] * 255).astype(np.uint8), 1), 6), width="stretch")
+        average = opened.generator.decode(codes.z[rows[:: max(1, len(rows) // 2000)]]).mean(axis=0, keepdims=True)
+        st.image(pictures.png(pictures.sheet(average, 1), 6), width="stretch")
     with classes:
         st.caption(text("selection_classes"))
         if (codes.labels[rows] >= 0).any():
