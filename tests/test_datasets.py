@@ -114,6 +114,11 @@ def test_names_are_found_in_any_case(name: str) -> None:
     assert datasets.load(name).name == "digits"
 
 
+def test_a_card_is_found_by_name_and_a_path_has_that_of_own_pictures() -> None:
+    assert datasets.card_of("Fashion-MNIST") is fashion_mnist.card
+    assert datasets.card_of("some/folder") is own.card
+
+
 def test_dashes_and_underscores_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fashion_mnist, "read", lambda split, **knobs: (split, knobs))
     assert datasets.load("fashion-mnist", "test") == datasets.load("Fashion_MNIST", "test") == ("test", {})
@@ -735,7 +740,7 @@ def test_the_splits_share_nothing_and_hold_nine_tenths_and_one_tenth() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_handful_of_pictures_still_has_both_splits(count: int) -> None:
-    for seed in range(30):
+    for seed in range(400):  # of two, both fall below a tenth once in a hundred times
         tested = own.in_test([f"{n}.png" for n in range(count)], seed)
         assert 1 <= len(tested) < count
 
@@ -779,6 +784,12 @@ def test_a_table_names_the_labels(table: str) -> None:
             prefix + "sub/2.png": "cat",
             prefix + "3.png": "",
         }
+
+
+def test_of_several_tables_the_outermost_counts() -> None:
+    contents = {f"{n}.png": GOOD for n in range(5)}
+    contents |= {"a/labels.csv": b"0.png,inner\n", "labels.csv": b"\n".join(b"%d.png,outer" % n for n in range(5))}
+    assert own.read("train", zip_of(contents)).classes == ("outer",)
 
 
 @pytest.mark.parametrize("table", [b"\xff\xfe\x00junk", b"a,b,c\n1,2,3\n", b'0.png,"' + b"x" * 200_000])
@@ -851,9 +862,10 @@ def test_what_is_neither_folder_nor_zip_is_refused(tmp_path: Path) -> None:
             datasets.load(path)
     with pytest.raises(BadFile):
         own.read("train", tmp_path / "gone")
-    for source in (None, 7):
-        with pytest.raises(BadInput):
-            own.read("train", source)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="in place of a data set's name"):
+        own.read("train")
+    with pytest.raises(BadInput, match="by its path"):
+        own.read("train", 7)  # type: ignore[arg-type]
 
 
 def test_entries_of_a_zip_that_lead_outside_are_not_touched(tmp_path: Path) -> None:

@@ -196,14 +196,14 @@ def _from_table(files: Files, table: str, names: list[str]) -> dict[str, str]:
     for name in names:
         by_file.setdefault(PurePosixPath(name).name, []).append(name)
     known, labels = set(names), {}
-    for row, (file, label) in enumerate(lines):
+    for file, label in lines:
         name = (beside / file.strip().replace("\\", "/")).as_posix()
         alike = by_file.get(file.strip(), [])
         if name not in known and len(alike) == 1:
             name = alike[0]
         if name in known:
             labels[name] = printable(label.strip())
-        elif row or file.strip().lower() not in ("file", "filename", "name", "image", "path"):
+        elif file.strip().lower() not in ("file", "filename", "name", "image", "path"):
             files.skip(file, "stands in labels.csv but is not there")
     return {name: label for name, label in labels.items() if label}
 
