@@ -47,7 +47,8 @@ CHANNELS = 16  # channels of one connection with a wish under way
 IDLE_S = 900.0  # a connection that says nothing for so long is closed; the page reconnects when it is used again
 SEND_S = 30.0  # how long one reply may take to leave
 
-FORBIDDEN, TOO_MANY, IDLE, TOO_SLOW = 4403, 4429, 4408, 4413  # why the server closed a connection
+FORBIDDEN, TOO_MANY, IDLE, TOO_SLOW, FAILED = 4403, 4429, 4408, 4413, 1011  # why the server closed a connection
+GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
 
 
 class Live:
@@ -205,10 +206,12 @@ class Connection:
     async def _until_gone(self, side: Callable[[], Awaitable[None]]) -> None:
         try:
             await side()
-        except (OSError, RuntimeError, WebSocketDisconnect):  # what sending raises once the browser is gone
+        except GONE:
             pass
         except Exception:
             log.exception("A live connection ended badly.")
+            with suppress(*GONE):
+                await self.socket.close(FAILED)
         self.tasks.cancel_scope.cancel()
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -223,7 +226,7 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
-            size = min(len(text or message["bytes"]), protocol.LONGEST)
+            size = min(len(text if text is not None else message.get("bytes") or b""), protocol.LONGEST)
             if (wait := self.bucket.take(1 + size / 2048)) > 0:
                 await self._slow_down(wait)
             received = time.perf_counter()
