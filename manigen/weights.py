@@ -111,6 +111,8 @@ def info(name_or_folder: str | Path) -> dict[str, Any]:
     card = files.read_json(folder / CARD)
     card = card if isinstance(card, dict) else {}
     wrong = [entry for entry, kind in ENTRIES.items() if not isinstance(card.get(entry), kind)]
+    if not wrong and not all(isinstance(side, int) for side in card["shape"]):
+        wrong = ["a shape (c, h, w)"]
     if wrong:
         raise BadFile(f"{folder.name}/{CARD} is no model's card: it lacks {', '.join(wrong)}.")
     return card
@@ -148,8 +150,8 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     try:
         generator.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes: {reason}") from None
+        reason = type(error).__name__
+        raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes ({reason}).") from error
     generator.name = card["name"]
     if SAMPLER in card["files"]:
         generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
@@ -169,6 +171,9 @@ def codes(name_or_folder: str | Path) -> Codes:
         z = checks.codes(held["z"])
     except KeyError as missing:
         raise BadFile(f"{folder.name}/{CODES} lacks the array {missing}.") from None
+    except (TypeError, ValueError) as error:
+        reason = str(error).rstrip(".")
+        raise BadFile(f"{folder.name}/{CODES} holds other arrays than a model's codes: {reason}.") from None
     for name, column in columns.items():
         if column.shape != (len(z),):
             raise BadFile(f"{folder.name}/{CODES} holds {len(z):,} codes but {name} of shape {column.shape}.")

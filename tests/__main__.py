@@ -21,7 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may have an older one
         print(f"ManiGen needs Python 3.11 or newer, and this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     if Path(sys.prefix).resolve() != VENV.resolve():

@@ -21,3 +21,9 @@ def trustworthiness(z: np.ndarray, p: np.ndarray, k: int) -> float:
         by_place = sorted(others, key=lambda j: ((p[i] - p[j]) ** 2).sum())
         penalty += sum(max(0, by_code.index(j) + 1 - k) for j in by_place[:k])
     return 1 - 2 * penalty / (n * k * (2 * n - 3 * k - 1))
+
+
+def is_one_sentence(error: BaseException | str) -> bool:
+    """Whether an error says one plain thing: a single line that ends in a full stop, short enough to be read."""
+    text = str(error).strip()
+    return text.endswith(".") and "\n" not in text and "Traceback" not in text and 10 < len(text) < 400

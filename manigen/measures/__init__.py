@@ -10,7 +10,8 @@ The one constraint: the same input and seed give the same number, in bounded mem
 estimated from a sample says so. Not promised: that one number is enough. A map can keep all neighbours and no distance,
 a blurred model can have the smallest error.
 
-To add one, write one file; `facts["needs"] = "encoder"` leaves out generators that have none.
+To add one, write one file; `facts["needs"] = "encoder"` leaves out generators that have none, and
+`facts["fewest"] = 6` data sets of fewer than six held-out pictures.
 """
 
 from __future__ import annotations
@@ -47,13 +48,14 @@ def of_generator(generator: Any, images: Any, seed: int = 0, only: Collection[st
     """Return every measure of a generator on held-out pictures by name, or `only` those named.
 
     `images` are `Images`, or an array (n, c, h, w) of uint8 or in [0, 1]. A generator without an encoder has no
-    measures that need one.
+    measures that need one, and few pictures none that need more.
     """
     x = np.asarray(getattr(images, "x", images))
     able = {
         name: module
         for name, module in _of("generator", only).items()
-        if module.card.facts.get("needs") != "encoder" or generator.encodes
+        if (module.card.facts.get("needs") != "encoder" or generator.encodes)
+        and len(x) >= module.card.facts.get("fewest", 1)
     }
     return {name: module.measure(generator, x, seed=seed) for name, module in able.items()}
 

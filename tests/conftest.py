@@ -1,0 +1,49 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile("manigen", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("manigen")
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real, small model: a VAE of 4 numbers, a second's training on the digits, with a PCA map."""
+    from manigen.recipe import Recipe, begin
+
+    recipe = Recipe("vae", "digits", images=12_000, batch=64, maps=("pca",), knobs={"dim": 4, "width": 8, "beta": 0.2})
+    run = begin(recipe, tmp_path_factory.mktemp("models") / "small")
+    for _ in run.steps():
+        pass
+    return run.ship()
+
+
+@pytest.fixture(scope="session")
+def needs_data() -> Callable[..., None]:
+    """Skip the test that calls it where a data set is not on this machine; MANIGEN_DATA may name its folder."""
+
+    def needs(*names: str) -> None:
+        from manigen import datasets
+
+        here = {entry.name: entry.here for entry in datasets.listing()}
+        for name in names:
+            if not here[name]:
+                pytest.skip(f"{name} is not on this machine: python -m manigen data fetch {name}")
+
+    return needs
+
+
+@pytest.fixture(autouse=True)
+def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see the shipped models only, whatever MANIGEN_WEIGHTS says here."""
+    if "MANIGEN_WEIGHTS" in os.environ:
+        monkeypatch.delenv("MANIGEN_WEIGHTS")

@@ -1,0 +1,303 @@
+"""The models: every family through shapes, doors, gradients and smoothness."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from manigen import models
+from manigen.discovery import discover
+from manigen.errors import BadInput, ManigenError, NotPossible, UnknownName
+from manigen.models import Generator
+from tests.oracles import is_one_sentence
+
+FAMILIES = list(models.cards())
+SHAPES = [(c, side, side) for side in (8, 28, 32, 64) for c in (1, 3)]
+
+
+def small(family: str, shape: tuple[int, int, int] = (1, 8, 8), seed: int = 0, **knobs: object) -> Generator:
+    return models.build(family, shape, seed, **({"dim": 5, "width": 4} | knobs))
+
+
+def codes(n: int = 7, dim: int = 5, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+
+
+def pictures(n: int, shape: tuple[int, int, int], seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).random((n, *shape), dtype=np.float32)
+
+
+# --- what a generator is ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_codes_become_pictures_of_the_right_shape_and_range(family: str, shape: tuple[int, int, int]) -> None:
+    model = small(family, shape)
+    x = model.decode(codes())
+    assert x.shape == (7, *shape) and x.dtype == np.float32
+    assert 0 <= x.min() < x.max() <= 1
+    if model.encodes:
+        z = model.encode(pictures(3, shape))
+        assert z.shape == (3, 5) and z.dtype == np.float32 and np.isfinite(z).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_picture_does_not_depend_on_the_others_in_its_batch(family: str) -> None:
+    model, z = small(family, (3, 28, 28)), codes(600)  # more than one chunk
+    together = model.decode(z)
+    for row in (0, 311, 511, 512, 599):
+        np.testing.assert_allclose(model.decode(z[row])[0], together[row], atol=1e-6)
+    np.testing.assert_allclose(model.decode(z[::-1]), together[::-1], atol=1e-6)
+    if model.encodes:
+        x = pictures(9, (3, 28, 28))
+        np.testing.assert_allclose(model.encode(x[4]), model.encode(x)[4:5], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_different_codes_make_different_pictures(family: str) -> None:
+    x = small(family).decode(codes())
+    assert np.abs(x[0] - x[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_encoding_gives_the_same_answer_every_time_or_says_it_cannot(family: str) -> None:
+    model, x = small(family, (1, 28, 28)), pictures(5, (1, 28, 28))
+    if not model.encodes:
+        with pytest.raises(NotPossible, match=r"no encoder"):
+            model.encode(x)
+        with pytest.raises(NotPossible, match=r"no encoder"):
+            model.encode(torch.from_numpy(x))
+        return
+    assert np.array_equal(model.encode(x), model.encode(x))
+    assert not np.array_equal(model.encode(x)[0], model.encode(x)[1])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_come_from_the_seed_and_from_nothing_else(family: str) -> None:
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    one, same, other = (small(family, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), torch_before) and np.array_equal(np.random.get_state()[1], numpy_before)
+    torch.rand(5)
+    for name, weights in one.items():
+        assert torch.equal(weights, same[name])
+    assert any(not torch.equal(weights, other[name]) for name, weights in one.items())
+
+
+def test_builds_in_many_threads_do_not_disturb_each_other() -> None:
+    alone = [small("vae", seed=seed).state_dict() for seed in range(8)]
+    built: dict[int, dict[str, torch.Tensor]] = {}
+    threads = [
+        threading.Thread(target=lambda seed=seed: built.update({seed: small("vae", seed=seed).state_dict()}))
+        for seed in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, state in enumerate(alone):
+        assert all(torch.equal(weights, built[seed][name]) for name, weights in state.items())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_samples_follow_their_seed(family: str) -> None:
+    model = small(family)
+    assert np.array_equal(model.sample(11, seed=5), model.sample(11, seed=5))
+    assert not np.array_equal(model.sample(11, seed=5), model.sample(11, seed=6))
+    assert model.sample(11, 5).shape == (11, 1, 8, 8) and model.sample_codes(11, 5).shape == (11, 5)
+
+
+def test_samples_come_from_the_fitted_sampler_where_there_is_one() -> None:
+    class Fixed:
+        def sample(self, n: int, seed: int) -> np.ndarray:
+            return np.full((n, 5), seed, np.float32)
+
+        def arrays(self) -> dict[str, np.ndarray]:
+            return {}
+
+    model = small("vae")
+    model.sampler = Fixed()
+    assert np.array_equal(model.sample(2, 3), model.decode(np.full((2, 5), 3, np.float32)))
+
+
+# --- the two doors ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tensors_stay_tensors_and_gradients_flow_through_them(family: str) -> None:
+    model = small(family)
+    z = torch.from_numpy(codes()).requires_grad_(True)
+    x = model.decode(z)
+    assert isinstance(x, torch.Tensor)
+    x.square().sum().backward()
+    assert z.grad is not None and (z.grad.abs().sum(1) > 0).all()
+    np.testing.assert_allclose(x.detach().numpy(), model.decode(z.detach().numpy()), atol=1e-6)
+    if model.encodes:
+        pixels = torch.from_numpy(pictures(3, (1, 8, 8))).requires_grad_(True)
+        model.encode(pixels).sum().backward()
+        assert pixels.grad is not None and pixels.grad.abs().sum() > 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_numpy_door_takes_whatever_holds_the_numbers() -> None:
+    model, z = small("vae"), codes()
+    expected = model.decode(z)
+    frozen = z.copy()
+    frozen.flags.writeable = False
+    for same in (z.tolist(), z.astype(np.float64), frozen, np.asfortranarray(z), np.repeat(z, 2, axis=0)[::2]):
+        np.testing.assert_allclose(model.decode(same), expected, atol=1e-6)
+    np.testing.assert_allclose(model.decode(z[::-1, ::-1]), model.decode(z[::-1, ::-1].copy()), atol=1e-6)
+    x = np.random.default_rng(0).integers(0, 256, (3, 1, 8, 8), np.uint8)
+    np.testing.assert_allclose(model.encode(x), model.encode(x.astype(np.float32) / 255), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("z", "words"),
+    [
+        (np.zeros((3, 4)), "5 numbers each"),
+        (np.zeros((2, 3, 5)), "array"),
+        (np.full((2, 5), np.nan), "row 0 holds NaN"),
+        (np.array([[0] * 5, [np.inf] * 5]), "row 1 holds NaN or infinity"),
+        (np.zeros((0, 5)), "at least one row"),
+        ([["a"] * 5], "numbers"),
+        ([[1, 2], [3]], "numbers"),
+        (None, "numbers"),
+    ],
+)
+def test_codes_that_are_not_codes_get_one_sentence(z: object, words: str) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        small("vae").decode(z)
+    assert is_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((2, 1, 28, 28)), "8x8 grey"),
+        (np.zeros((2, 3, 8, 8)), "8x8 grey"),
+        (np.zeros((8, 8)), "array"),
+        (np.full((1, 1, 8, 8), np.nan), "NaN"),
+        (np.full((1, 1, 8, 8), 2.0), r"lie in \[0, 1\]"),
+        (np.full((1, 1, 8, 8), -0.5), r"lie in \[0, 1\]"),
+    ],
+)
+def test_pictures_that_do_not_fit_get_one_sentence(x: np.ndarray, words: str) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        small("vae").encode(x)
+    assert is_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "seed", "knobs", "words"),
+    [
+        ("vea", (1, 8, 8), 0, {}, "Did you mean 'vae'"),
+        ("vae", (1, 8, 8), 0, {"beta": -1}, "beta must lie between"),
+        ("vae", (1, 8, 8), 0, {"gamma": 1}, "no knob 'gamma'"),
+        ("vae", (1, 8, 8), 0, {"dim": 65}, "longer than the picture"),
+        ("vae", (1, 8, 8), 0, {"dim": 2.5}, "whole number"),
+        ("vae", (1, 30, 30), 0, {}, "cannot be halved"),
+        ("vae", (1, 28, 32), 0, {}, "square"),
+        ("vae", (2, 32, 32), 0, {}, "grey or colour"),
+        ("vae", (28, 28), 0, {}, "channels"),
+        ("vae", (1, 4, 4), 0, {}, "8 to 128"),
+        ("vae", (1, 8, 8), -1, {}, "seed"),
+        ("vae", (1, 8, 8), "zero", {}, "seed"),
+    ],
+)
+def test_a_model_that_cannot_be_built_says_why(
+    family: str, shape: tuple[int, ...], seed: object, knobs: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ManigenError, match=words) as caught:
+        models.build(family, shape, seed, **knobs)  # type: ignore[arg-type]
+    assert is_one_sentence(caught.value)
+
+
+def test_an_unknown_family_is_a_lookup_error() -> None:
+    with pytest.raises(UnknownName, match="autoencoder, gan, vae"):
+        models.card_of("nothing like it")
+
+
+@pytest.mark.parametrize("n", [0, -3, 2.5, True, "many", 10**9])
+def test_a_count_that_is_none_is_refused(n: object) -> None:
+    with pytest.raises(BadInput, match="whole number"):
+        small("vae").sample(n)  # type: ignore[arg-type]
+
+
+# --- the decoder is smooth --------------------------------------------------------------------------------------------
+
+
+def directional(model: Generator, z: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """How the pictures at z change in the direction v: the Jacobian times v, by forward differentiation."""
+    return torch.func.jvp(model.decode_batch, (z,), (v,))[1]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_jacobian_agrees_with_finite_differences(family: str) -> None:
+    model = small(family, (1, 28, 28)).double()
+    z, v = (torch.from_numpy(codes(3, seed=seed)).double() for seed in (1, 2))
+    h = 1e-4
+    difference = (model.decode(z + h * v) - model.decode(z - h * v)) / (2 * h)
+    torch.testing.assert_close(directional(model, z, v), difference, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_jacobian_changes_smoothly_along_a_line(family: str) -> None:
+    """At half the distance the Jacobian has changed half as much; a ReLU's would stand still, then jump."""
+    model = small(family, (1, 28, 28)).double()
+    z, v = (torch.from_numpy(codes(1, seed=seed)).double() for seed in (1, 2))
+    here = directional(model, z, v)
+    change = [(directional(model, z + h * v, v) - here).norm().item() for h in (2e-3, 1e-3, 5e-4)]
+    assert change[0] / change[1] == pytest.approx(2, rel=0.02) and change[1] / change[2] == pytest.approx(2, rel=0.02)
+
+
+# --- what training relies on ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_players_share_out_all_weights_and_name_their_losses(family: str) -> None:
+    model, card = small(family), models.card_of(family)
+    shares = [{id(weight) for weight in model.weights_of(player)} for player in model.players]
+    assert set.union(*shares) == {id(weight) for weight in model.parameters()}
+    assert sum(map(len, shares)) == len(set.union(*shares))
+    x, rng = torch.from_numpy(pictures(6, (1, 8, 8))), torch.Generator().manual_seed(0)
+    named: set[str] = set()
+    for player in model.players:
+        losses = model.losses(player, x, rng)
+        assert losses["total"].ndim == 0 and losses["total"].requires_grad
+        named |= set(losses) - {"total"}
+    assert named == set(card.facts["losses"])
+    assert card.facts["sampler"] in discover("manigen.samplers")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_player_moves_no_weights_but_its_own(family: str) -> None:
+    model = small(family)
+    x, rng = torch.from_numpy(pictures(6, (1, 8, 8))), torch.Generator().manual_seed(0)
+    for player in model.players:
+        own = {id(weight) for weight in model.weights_of(player)}
+        model.zero_grad(set_to_none=True)
+        model.losses(player, x, rng)["total"].backward()
+        moved = {id(weight) for weight in model.parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
+        assert moved & own
+        if len(model.players) > 1 and player == "critic":
+            assert moved <= own  # the forger's picture is detached: the critic only looks
+
+
+def test_the_kl_term_agrees_with_torchs_own() -> None:
+    model = small("vae")
+    x, rng = torch.from_numpy(pictures(6, (1, 8, 8))), torch.Generator().manual_seed(0)
+    mean, log_variance = model.posterior(x)  # type: ignore[operator]
+    q = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
+    torch.testing.assert_close(model.losses("model", x, rng)["kl"], kl)
+
+
+def test_the_critics_penalty_is_the_squared_slope_of_its_scores() -> None:
+    from manigen.models.gan import steepness
+
+    w = torch.tensor([1.0, -2.0, 3.0])
+    x = torch.rand(5, 3, requires_grad=True)
+    torch.testing.assert_close(steepness(x @ w, x), w.square().sum())  # a plane is equally steep everywhere
