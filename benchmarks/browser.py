@@ -30,12 +30,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(script: Path, wait: bool = True) -> Iterator[str]:
-    """Run a Streamlit script or app on a free port of loopback and give its address; it is stopped at the end."""
-    port = free_port()
+def served(script: Path, wait: bool = True, port: int | None = None, **variables: str) -> Iterator[str]:
+    """Run a Streamlit script or app on a port of loopback and give its address; it is stopped at the end.
+
+    `variables` are added to its environment.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
     address = f"http://127.0.0.1:{port}"

@@ -1,0 +1,171 @@
+"""The Explore page in a real browser, on a shipped model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks.browser import ROOT, free_port, served
+
+pytestmark = pytest.mark.e2e
+STAGE = ".mg-stage .mg-frame canvas"
+
+
+def test_it_opens_on_a_trained_models_map_with_a_picture_and_no_set_up(visit):
+    one = visit()
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    one.page.wait_for_selector(".mg-map[data-shown]")
+    assert one.page.locator(".mg-chip").count() == 10
+    assert one.page.evaluate(
+        "Math.max(...document.querySelector('.mg-stage .mg-frame canvas').getContext('2d')"
+        ".getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 < 3)) > 100"
+    )
+    assert "mnist-vae" in one.page.url
+
+
+def test_until_a_hand_arrives_the_loupe_wanders_and_pictures_follow_it(visit):
+    one = visit()
+    one.page.wait_for_selector(".mg-map[data-shown]")
+    one.changes(lambda: None)
+
+
+def test_the_picture_follows_the_pointer_also_where_no_point_is(explore):
+    seen = {explore.changes(lambda at=at: explore.page.mouse.move(*explore.place(*at))) for at in
+            [(0.2, 0.3), (0.4, 0.6), (0.7, 0.4), (0.6, 0.8)]}  # fmt: skip
+    assert len(seen) == 4
+    explore.page.mouse.move(*explore.place(0.004, 0.3))  # the map's empty edge
+    explore.page.wait_for_selector('.mg-frame[data-level="far"]')
+    assert "guessing" in explore.page.locator(".mg-verdict").inner_text()
+
+
+def test_loupe_and_stage_show_the_same_picture_and_its_neighbours_are_named(explore):
+    explore.changes(lambda: explore.page.mouse.move(*explore.place(0.45, 0.55)))
+    explore.until("document.querySelector('.mg-near span').textContent !== ''")
+    assert explore.picture(STAGE) == explore.picture(".mg-loupe canvas")
+    labels = explore.page.locator(".mg-near span").all_inner_texts()
+    assert len(labels) == 6
+    assert set(labels) <= set("0123456789")
+
+
+def test_the_page_says_the_device_and_the_measured_milliseconds(explore):
+    for at in range(10):
+        explore.page.mouse.move(*explore.place(0.3 + 0.03 * at, 0.5))
+    explore.until("/^\\d+ ms$/.test(document.querySelectorAll('.mg-numbers dd')[2].textContent)")
+    assert re.search(r"CPU|NVIDIA|Apple", explore.page.locator(".mg-numbers dd").nth(3).inner_text())
+
+
+def test_a_click_pins_a_link_restores_the_pins_and_no_one_else_sees_them(explore, visit):
+    for at in [(0.3, 0.4), (0.6, 0.5)]:
+        count = explore.page.locator(".mg-pin").count()
+        explore.page.mouse.click(*explore.place(*at))
+        explore.page.wait_for_function("(n) => document.querySelectorAll('.mg-pin').length === n + 1", arg=count)
+    explore.page.wait_for_url(re.compile(r"ends=[^&]+~"))
+    pins = [explore.picture(f".mg-pin:nth-of-type({n}) canvas") for n in (1, 2)]
+    friend = visit("/" + explore.page.url.partition("/?")[2].join(["?", ""]))
+    friend.page.wait_for_selector(".mg-pin:nth-of-type(2)")
+    friend.page.wait_for_function(
+        "(first) => document.querySelector('.mg-pin canvas').toDataURL() === first", arg=pins[0]
+    )
+    assert [friend.picture(f".mg-pin:nth-of-type({n}) canvas") for n in (1, 2)] == pins
+    stranger = visit()
+    stranger.page.wait_for_selector('[data-painted="plotly"]')
+    assert stranger.page.locator(".mg-pin").count() == 0
+
+
+def test_a_removed_pin_comes_back_with_undo(explore):
+    explore.page.mouse.click(*explore.place(0.3, 0.4))
+    explore.page.wait_for_selector(".mg-pin")
+    explore.page.locator(".mg-pin > button").dispatch_event("click")
+    explore.page.wait_for_selector(".mg-pin", state="detached")
+    explore.page.get_by_role("button", name="Undo").click()
+    explore.page.wait_for_selector(".mg-pin")
+
+
+def test_zoom_is_kept_when_the_page_runs_again(explore):
+    explore.page.get_by_role("button", name="Zoom in (+)").click()
+    ranges = "document.querySelector('.mg-plot').layout.xaxis.range.map((v) => v.toFixed(3)).join()"
+    before = explore.page.evaluate(ranges)
+    explore.page.get_by_role("radio", name="Reconstruction error").click()
+    explore.page.wait_for_selector(".mg-scale")
+    explore.until("Array.isArray(document.querySelector('.mg-plot').data[0].marker.color)"
+                  " || document.querySelector('.mg-plot').data[0].marker.color.length > 100")  # fmt: skip
+    assert explore.page.evaluate(ranges) == before
+
+
+def test_legend_entries_switch_classes_off_and_on(explore):
+    chip = explore.page.locator(".mg-chip").first
+    visible = "document.querySelector('.mg-plot').data[0].visible"
+    chip.click()
+    explore.until(f"{visible} === false")
+    assert chip.get_attribute("aria-pressed") == "false"
+    chip.click()
+    explore.until(f"{visible} === true")
+
+
+def test_a_lasso_gives_a_gallery_and_its_rows_as_csv(explore):
+    explore.page.get_by_role("button", name="Select a box").click()
+    explore.page.mouse.move(*explore.place(0.1, 0.1))
+    explore.page.mouse.down()
+    explore.page.mouse.move(*explore.place(0.9, 0.85), steps=6)
+    explore.page.mouse.up()
+    explore.page.get_by_text("Your selection").wait_for()
+    said = explore.page.get_by_text(re.compile(r"^[\d,]+ of 20,000 codes$")).inner_text()
+    with explore.page.expect_download() as given:
+        explore.page.get_by_role("button", name="Rows as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(given.value.path().read_text(encoding="utf-8"))))
+    assert len(rows) == int(said.split()[0].replace(",", "")) > 1000
+    with explore.page.expect_download() as given:
+        explore.page.get_by_role("button", name="Codes as npz").click()
+    with np.load(given.value.path(), allow_pickle=False) as kept:
+        assert kept["z"].shape == (len(rows), 16)
+
+
+def test_another_map_shows_other_places_in_well_under_a_reload(explore):
+    first = "document.querySelector('.mg-plot').data[0].x[0]"
+    before = explore.page.evaluate(first)
+    explore.page.get_by_role("radio", name="t-SNE").click()
+    explore.page.wait_for_function(f"(before) => {first} !== before", arg=before)
+    explore.page.wait_for_url(re.compile("map=tsne"))
+
+
+def test_the_keyboard_moves_the_loupe_and_pins(explore):
+    explore.page.locator(".mg-map").focus()
+    explore.changes(lambda: [explore.page.keyboard.press("Shift+ArrowRight") for _ in range(4)])
+    explore.page.keyboard.press("Enter")
+    explore.page.wait_for_selector(".mg-pin")
+
+
+def test_an_unknown_model_in_a_link_is_said_and_the_default_shown(visit):
+    one = visit("/?model=../../etc/passwd")
+    one.page.get_by_text("There is no model named").wait_for()
+    one.page.wait_for_selector('[data-painted="plotly"]')
+
+
+def test_a_link_cut_short_is_said_and_loses_nothing(visit):
+    one = visit("/?model=mnist-vae&ends=AAAA~!!")
+    one.page.get_by_text(re.compile("link's codes")).wait_for()
+    one.page.wait_for_selector('[data-painted="plotly"]')
+
+
+def test_on_a_phone_the_stage_stands_above_the_map(visit):
+    one = visit(width=390, height=844)
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    stage, field = one.page.locator(".mg-stage").bounding_box(), one.page.locator(".mg-map").bounding_box()
+    assert stage["y"] + stage["height"] <= field["y"]
+    assert one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_restarted_server_is_noticed_and_the_hand_goes_on_where_it_was(visit, browser):
+    port = free_port()
+    with served(ROOT / "app.py", port=port) as address:
+        one = visit(address=address)
+        one.page.wait_for_selector('[data-painted="plotly"]')
+        one.changes(lambda: one.page.mouse.move(*one.place(0.4, 0.5)))
+    one.page.get_by_text("Connection lost").wait_for()
+    with served(ROOT / "app.py", port=port):
+        one.page.wait_for_selector('.mg-explore[data-connection="open"]')
+        one.changes(lambda: one.page.mouse.move(*one.place(0.6, 0.4)))
