@@ -35,6 +35,20 @@ def test_far_from_the_origin_no_digit_is_lost():
     assert (distances == 0).all()
 
 
+def test_codes_far_from_all_others_are_told_apart_all_the_same():
+    rng = np.random.default_rng(0)
+    remote = 1000 + rng.normal(0, 0.05, (6, 3))
+    near = Nearest(np.concatenate([rng.normal(size=(500, 3)), remote]))
+    query = (remote + rng.normal(0, 0.01, remote.shape)).astype("f")
+    assert (near.find(query)[0] == oracles.nearest(near.z, query, 1)[0]).all()
+
+
+def test_of_two_copies_the_earlier_is_named_first():
+    once = np.random.default_rng(0).normal(size=(100, 3)).astype("f")
+    rows, _ = Nearest(np.concatenate([once, once])).find(once, 2)
+    assert (rows == np.arange(100)[:, None] + [0, 100]).all()
+
+
 def test_fewer_codes_than_asked_for_are_all_returned():
     rows, _ = Nearest([[0.0], [1.0], [5.0]]).find([[0.9]], 10)
     assert rows.tolist() == [[1, 0, 2]]
@@ -62,6 +76,7 @@ def test_copies_of_a_code_and_a_code_alone_still_have_a_finite_distance():
     assert Nearest(np.repeat(once, 2, axis=0)).typical == Nearest(once).typical
 
 
+@pytest.mark.filterwarnings("error")
 def test_codes_absurdly_far_away_are_infinitely_far_without_a_warning():
     near = Nearest(np.random.default_rng(0).normal(size=(100, 4)))
     assert near.how_far([[1e30] * 4])[0] > 1e29

@@ -103,6 +103,11 @@ def test_great_circle_agrees_with_scipy_on_the_sphere():
     assert np.allclose(trace("great_circle", u, v).codes, expected, atol=1e-6)
 
 
+def test_great_circle_meets_ends_along_the_axes_to_the_last_bit():
+    way = trace("great_circle", [0.0, 3.0, 0.0], [5.0, 0.0, 0.0])
+    assert (way.codes[[0, -1]] == [[0, 3, 0], [5, 0, 0]]).all()
+
+
 def test_great_circle_keeps_its_speed():
     u, v = (3 * code / np.linalg.norm(code) for code in CODES[:2])
     steps = np.linalg.norm(np.diff(trace("great_circle", u, v).codes.astype(float), axis=0), axis=1)
@@ -126,8 +131,8 @@ def test_great_circle_on_a_sphere_is_as_long_as_the_angle():
 
 @pytest.mark.parametrize("gap", [0, 1e-12, 1e-7, 1e-3])
 def test_great_circle_between_opposite_codes_stays_on_the_sphere(gap):
-    start = np.array([0.0, 3.0, 0.0])
-    end = np.array([0.0, -3 * np.cos(gap), 3 * np.sin(gap)])
+    start = np.array([1.0, 2.0, 2.0])
+    end = -np.cos(gap) * start + np.sin(gap) * np.array([2.0, 1.0, -2.0])
     way = trace("great_circle", start, end)
     assert np.allclose(np.linalg.norm(way.codes, axis=1), 3, atol=1e-5)
     assert np.linalg.norm(np.diff(way.codes, axis=0), axis=1).max() < 1.1 * 3 * np.pi / 32
