@@ -17,10 +17,11 @@ hypothesis.settings.load_profile("manigen")
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a real, small model: a VAE of 4 numbers, a second's training on the digits, with a PCA map."""
+    """The folder of a real, small model: a VAE of 4 numbers, seconds of training on the digits, with a PCA map."""
     from manigen.recipe import Recipe, begin
 
-    recipe = Recipe("vae", "digits", images=12_000, batch=64, maps=("pca",), knobs={"dim": 4, "width": 8, "beta": 0.2})
+    knobs = {"dim": 4, "width": 8, "beta": 0.05}
+    recipe = Recipe("vae", "digits", None, 15, batch=64, learning_rate=0.01, rows=250, maps=("pca",), knobs=knobs)
     run = begin(recipe, tmp_path_factory.mktemp("models") / "small")
     for _ in run.steps():
         pass

@@ -32,9 +32,7 @@ def test_floats_become_bytes_rounded_to_the_nearest() -> None:
 @pytest.mark.parametrize("columns", [1, 3, 7, 50])
 def test_every_picture_is_in_its_place_on_a_sheet(columns: int, c: int) -> None:
     x, gap = some(c=c), 2
-    sheet = np.asarray(pictures.sheet(x, columns, gap)).reshape(
-        -1, (5, 11)[1] * min(columns, 7) + gap * (min(columns, 7) - 1), c
-    )
+    sheet = np.asarray(pictures.sheet(x, columns, gap)).reshape(-1, 13 * min(columns, 7) - gap, c)
     whole = pictures.pixels(x)
     inked = np.zeros(sheet.shape[:2], bool)
     for at in range(7):

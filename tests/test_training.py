@@ -1,4 +1,4 @@
-"""Training: it learns, it repeats itself bit for bit, and a run that was broken off goes on as if nothing had happened."""
+"""Training: it learns, repeats itself bit for bit, and goes on after a break as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_stream_tells_what_was_seen_and_names_the_losses() -> None:
     assert [step.seen for step in steps] == [64, 128, 192, 256] and [step.index for step in steps] == [1, 2, 3, 4]
     assert {"critic", "penalty", "forger", "critic_total", "forger_total"} == set(steps[0].losses)
     assert steps[0].remaining_seconds == pytest.approx((200 - 64) / steps[0].per_second)
-    assert list(a_run("vae", budget=64))[0].losses.keys() == {"total", "reconstruction", "kl"}
+    assert next(iter(a_run("vae", budget=64))).losses.keys() == {"total", "reconstruction", "kl"}
 
 
 def test_to_stop_is_to_stop_iterating() -> None:
