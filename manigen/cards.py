@@ -47,7 +47,7 @@ class Knob:
             raise BadInput(f"{self.name} must be one of {', '.join(map(str, self.choices))}, not {parsed!r}.")
         if isinstance(parsed, int | float) and not isinstance(parsed, bool):
             low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
-            if not low <= parsed <= high:
+            if not low <= parsed <= high or not math.isfinite(parsed):
                 raise BadInput(f"{self.name} must lie between {low:g} and {high:g}, not at {parsed:g}.")
         return parsed
 

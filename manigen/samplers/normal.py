@@ -1,4 +1,8 @@
-"""The round bell: codes drawn from N(0, I), for models trained to fill it."""
+"""The round bell: codes drawn from N(0, I), for models trained to fill it.
+
+A variational autoencoder is pulled towards it while it learns, and a forger has never seen anything else; for them it
+needs no fitting.
+"""
 
 from __future__ import annotations
 
