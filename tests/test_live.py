@@ -280,6 +280,15 @@ def test_an_engine_thread_uses_one_core_and_leaves_the_others_as_they_were(engin
         torch.set_num_threads(before)
 
 
+def test_a_device_that_is_not_there_is_named(monkeypatch: Any) -> None:
+    for name in ("cuda:77", "abacus"):
+        monkeypatch.setenv("MANIGEN_DEVICE", name)
+        with pytest.raises(BadInput, match=f"MANIGEN_DEVICE is '{name}'"):
+            engines.device.__wrapped__()
+    monkeypatch.setenv("MANIGEN_DEVICE", "cpu")
+    assert engines.device.__wrapped__() == "cpu"
+
+
 # --- the library ------------------------------------------------------------------------------------------------------
 
 
@@ -701,6 +710,21 @@ def test_health_tells_device_and_counts(client: TestClient) -> None:
         about = client.get("/manigen/health").json()
         assert about["ok"] and about["connections"] == 1 and about["requests"] == 1 and about["device"]
     assert "plates" not in json.dumps(about)
+
+
+def test_a_shipped_map_is_sent_without_starting_the_engine() -> None:
+    if "mnist-vae" not in weights.names():
+        pytest.skip("mnist-vae is not among the weights")
+    live = Live(Library())
+    with TestClient(Starlette(routes=live.routes())) as client:
+        version = live.models.open("mnist-vae").version("umap")
+        reply = client.get(f"/manigen/map/mnist-vae/umap?v={version}")
+        assert "immutable" in reply.headers["cache-control"]
+        header, _ = protocol.unframe(reply.content)
+        assert header["codes"] >= 10_000 and header["classes"][7] == "7"
+        about = client.get("/manigen/health").json()
+        assert about["models"] == 1 and "device" not in about
+        assert not live.models.open("mnist-vae").awake
 
 
 # --- a real server on the loopback ------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from manigen.live.static import Static
 
 log = logging.getLogger("manigen.live")
 
-RATE, BURST = 240.0, 480.0  # messages a second of one connection, and how many may come at once
+RATE, BURST = 240.0, 960.0  # messages a second of one connection, and how many may come at once
 CONNECTIONS, PER_ADDRESS = 256, 64  # of a process; of one client address (a class behind one router has one)
 CHANNELS = 16  # channels of one connection with a wish under way
 IDLE_S = 900.0  # a connection that says nothing for so long is closed; the page reconnects when it is used again
