@@ -98,7 +98,7 @@ class Run:
         `progress` hears each stage in words. Raises `ManigenError` where the disk is full; the checkpoint then stays.
         """
         family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
-        generator = self.finished or self.training.finish()
+        generator, trained = self.finished or self.training.finish(), self._trained()
         codes, maps, measured = weights.make(
             generator,
             self.train,
@@ -126,7 +126,7 @@ class Run:
             title=f"{data.title}, {family.title.lower()}",
             sentence=family.sentence,
             command=self.recipe.command(self.named),
-            trained=self._trained(),
+            trained=trained,
         )
 
     def _trained(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class Run:
         run, device = self.training, self.training.model.device
         return {
             "images": run.seen,
-            **({"seconds": round(run.seconds, 1), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
+            **({"seconds": round(run.seconds, 2), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
             **({"held_out_loss": run.best_score} if run.best is not None else {}),
             "held_out": len(self.train) - len(run.images),
             "batch": run.batch,

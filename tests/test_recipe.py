@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from manigen import cli, models, recipe, weights
@@ -21,7 +22,14 @@ KNOBS = {"dim": 3, "width": 4}
 
 
 def a_recipe(**changes: Any) -> Recipe:
-    settings: dict[str, Any] = {"family": "vae", "data": "digits", "images": 640, "batch": 64, "maps": ("pca",)}
+    settings: dict[str, Any] = {
+        "family": "vae",
+        "data": "digits",
+        "images": 640,
+        "batch": 64,
+        "maps": ("pca",),
+        "rows": 200,
+    }
     return Recipe(**{**settings, "knobs": KNOBS, **changes})
 
 
@@ -51,11 +59,29 @@ def test_a_recipe_ends_in_a_whole_model(family: str, tmp_path: Path) -> None:
     assert weights.maps(folder) == ["pca"] and len(weights.load_map(folder, "pca").p) == len(codes)
     assert any("encoding" in stage for stage in heard) and any("pca" in stage for stage in heard)
     if generator.encodes:
-        assert len(codes) == 1797 and (codes.labels >= 0).all() and np.isfinite(codes.error).all()
+        assert len(codes) == 400 and (codes.labels >= 0).all() and np.isfinite(codes.error).all()
         assert card["measures"]["reconstruction_mse"] > 0
     else:
         assert (codes.split == 2).all() and np.isnan(codes.error).all()
     assert not (folder / "checkpoint.safetensors").exists()
+
+
+def test_the_card_names_the_threads_of_the_training_whatever_the_maps_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, make = begin(a_recipe(), tmp_path / "m"), weights.make
+    list(run.steps())
+    threads = torch.get_num_threads()
+
+    def greedy(*args: Any, **kwargs: Any) -> Any:
+        torch.set_num_threads(threads + 1)
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(weights, "make", greedy)
+    try:
+        assert weights.info(run.ship())["trained"]["threads"] == threads
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_the_held_out_pictures_are_the_last_of_the_train_split_and_not_trained_on(tmp_path: Path) -> None:
@@ -67,7 +93,7 @@ def test_the_held_out_pictures_are_the_last_of_the_train_split_and_not_trained_o
 def test_the_command_on_the_card_remakes_the_model_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     knobs = {**KNOBS, "beta": 0.5}
-    folder = finished(Path("a model"), knobs=knobs, seed=5, learning_rate=0.003, precision="bfloat16", rows=100)
+    folder = finished(Path("a model"), knobs=knobs, seed=5, learning_rate=0.003, precision="bfloat16")
     command = shlex.split(weights.info(folder)["command"])
     assert command[:3] == ["python", "-m", "manigen"] and command[command.index("--out") + 1] == "a model"
     before = fingerprint(folder)
