@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from manigen.errors import ManigenError
@@ -13,14 +15,14 @@ COLOURS = ("label", "error", "distance")
 
 model = pickers.model()
 card = cache.cards()[model]
-bar = st.columns([3, 3, 4], vertical_alignment="bottom")
-with bar[0]:
-    pickers.open_model_dialog(model)
-with bar[1]:
-    map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
-with bar[2]:
-    known = [c for c in COLOURS if card["encodes"] or c == "distance"]
-    colour = pickers.choice("colour", known, {c: text(f"colour_{c}") for c in known})
+with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar"):
+    with st.container(width=310):
+        pickers.open_model_dialog(model)
+    with st.container(width="content"):
+        map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
+    with st.container(width="content"):
+        known = [c for c in COLOURS if card["encodes"] or c == "distance"]
+        colour = pickers.choice("colour", known, {c: text(f"colour_{c}") for c in known})
 
 spelled = state.from_link("ends")
 if spelled and spelled != st.session_state.get("read:ends"):
@@ -47,7 +49,7 @@ shown = components.mount(
         "classes": card["data"].get("classes", []),
         "tray": state.tray(),
         "most": state.MOST_PINS,
-        "text": all_text(),
+        "text": all_text(card["encodes"]),
     },
     on_tray_change=keep_tray,
     on_selection_change=lambda: None,
@@ -57,6 +59,6 @@ ends = state.ends_to_link(state.tray()["pins"], model)
 st.session_state["read:ends"] = ends
 state.to_link(model=model, map=map_name, colour=colour, ends=ends)
 if shown.get("walk"):
-    st.switch_page("pages/interpolate.py")
+    st.switch_page(Path(__file__).with_name("interpolate.py"))
 if shown.get("selection"):
     selection.show(model, map_name, shown["selection"])
