@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -99,14 +100,14 @@ def client(live: Live) -> Iterator[TestClient]:
         yield client
 
 
-def ask(socket: Any, **message: Any) -> tuple[dict[str, Any], np.ndarray | None]:
+def ask(line: Any, **message: Any) -> tuple[dict[str, Any], np.ndarray | None]:
     """Send a message; return the header and pictures of the reply, or the error's entries and None."""
-    socket.send_text(json.dumps(message))
-    return answer(socket)
+    line.send_text(json.dumps(message))
+    return answer(line)
 
 
-def answer(socket: Any) -> tuple[dict[str, Any], np.ndarray | None]:
-    reply = socket.receive()
+def answer(line: Any) -> tuple[dict[str, Any], np.ndarray | None]:
+    reply = line.receive()
     if reply["type"] == "websocket.close":
         raise WebSocketDisconnect(reply["code"])
     if reply.get("text") is not None:
@@ -420,17 +421,17 @@ BAD_MESSAGES = [
 
 
 def test_bad_messages_are_answered_in_a_sentence_and_the_connection_lives(client: TestClient) -> None:
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         for message, sentence in BAD_MESSAGES:
-            socket.send_text(message if isinstance(message, str) else json.dumps(message))
-            reply = json.loads(socket.receive_text())
+            line.send_text(message if isinstance(message, str) else json.dumps(message))
+            reply = json.loads(line.receive_text())
             assert sentence in reply["error"], (message if isinstance(message, str) else str(message))[:200]
             assert "\n" not in reply["error"] and len(reply["error"]) < 400
             if isinstance(message, dict) and "id must" not in sentence and message.get("id") == 1:
                 assert reply["id"] == 1
-        socket.send_bytes(b"\x00\xff")
-        assert "not binary" in json.loads(socket.receive_text())["error"]
-        header, pictures = ask(socket, **HOVER)
+        line.send_bytes(b"\x00\xff")
+        assert "not binary" in json.loads(line.receive_text())["error"]
+        header, pictures = ask(line, **HOVER)
         assert header["op"] == "hover" and pictures is not None
 
 
@@ -487,9 +488,9 @@ def test_many_pictures_travel_as_one_lossless_sheet(channels: int) -> None:
 
 def test_hover_gives_the_picture_behind_a_place_and_its_neighbours(client: TestClient, live: Live) -> None:
     opened = live.models.open("plates")
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         for at in ([0.1, 0.2], [-1.5, 0.4], [40.0, 0.0]):
-            header, pictures = ask(socket, **{**HOVER, "at": at, "want_code": True, "channel": "c"})
+            header, pictures = ask(line, **{**HOVER, "at": at, "want_code": True, "channel": "c"})
             code = opened.map("pca").inverse_transform([at])
             rows, distances = oracles.nearest(CODES, code, 3)
             assert np.allclose(header["code"], code[0], atol=1e-6)
@@ -501,27 +502,27 @@ def test_hover_gives_the_picture_behind_a_place_and_its_neighbours(client: TestC
             assert np.array_equal(pictures, by_hand(opened.generator, [*code, *CODES[rows[0]]]))
             assert {"queue", "decode", "total"} <= set(header["ms"]) and header["device"]
         assert header["level"] == "far"
-        near, _ = ask(socket, **{**HOVER, "at": opened.map("pca").p[5].tolist()})
+        near, _ = ask(line, **{**HOVER, "at": opened.map("pca").p[5].tolist()})
         assert near["level"] == "near" and near["distance"] < 0.01
 
 
 def test_decode_rows_and_walk_answer_as_computed_by_hand(client: TestClient, live: Live) -> None:
     opened = live.models.open("plates")
     plates = opened.generator
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         z = CODES[:7] + np.float32(0.25)
-        header, pictures = ask(socket, op="decode", id="x", model="plates", codes=z.tolist(), map="pca", k=2)
+        header, pictures = ask(line, op="decode", id="x", model="plates", codes=z.tolist(), map="pca", k=2)
         assert header["id"] == "x" and header["channel"] == "decode"
         assert np.array_equal(pictures[:7], by_hand(plates, z))
         assert len(pictures) == 9 and len(header["neighbours"]) == 2
         assert np.allclose(header["distance"], opened.nearest.how_far(z), rtol=1e-3)
         assert np.allclose(header["at"], opened.map("pca").transform(z), atol=1e-4)
         for _ in range(2):  # decoded, then from the thumbnails
-            header, pictures = ask(socket, op="rows", id=2, model="plates", rows=[5, 3, 5, 9], want_code=True)
+            header, pictures = ask(line, op="rows", id=2, model="plates", rows=[5, 3, 5, 9], want_code=True)
             assert np.array_equal(pictures, by_hand(plates, CODES[[5, 3, 5, 9]]))
             assert np.allclose(header["codes"], CODES[[5, 3, 5, 9]], rtol=1e-5)
         ends = [{"row": 4}, {"at": [0.5, 0.1]}, {"code": [1.0, -1.0]}]
-        header, pictures = ask(socket, op="walk", id=3, model="plates", kind="straight", ends=ends, steps=9, map="pca")
+        header, pictures = ask(line, op="walk", id=3, model="plates", kind="straight", ends=ends, steps=9, map="pca")
         middle = opened.map("pca").inverse_transform([[0.5, 0.1]])[0]
         assert np.allclose(np.array(header["codes"])[[0, 4, 8]], [CODES[4], middle, [1, -1]], atol=1e-5)
         assert np.allclose(np.array(header["codes"])[2], (CODES[4] + middle) / 2, atol=1e-5)
@@ -537,10 +538,10 @@ def test_a_large_reply_is_compressed_off_the_loop_and_exact(engine: Engine) -> N
     models.register("colour", model, codes_of(CODES), {})
     with (
         TestClient(Starlette(routes=Live(models).routes())) as client,
-        client.websocket_connect("/manigen/live") as socket,
+        client.websocket_connect("/manigen/live") as line,
     ):
-        socket.send_text(json.dumps({"op": "rows", "id": 1, "model": "colour", "rows": list(range(200))}))
-        header, payload = protocol.unframe(socket.receive_bytes())
+        line.send_text(json.dumps({"op": "rows", "id": 1, "model": "colour", "rows": list(range(200))}))
+        header, payload = protocol.unframe(line.receive_bytes())
         image = np.asarray(Image.open(io.BytesIO(payload)).convert("RGB"))
         columns = header["columns"]
         expected = paint(model, CODES[:200])
@@ -559,11 +560,11 @@ def test_a_page_of_another_site_is_refused(client: TestClient, live: Live) -> No
             pass
         assert refused.value.code == routes.FORBIDDEN
         assert client.get("/manigen/map/plates/pca", headers={"origin": origin}).status_code == 403
-    with client.websocket_connect("/manigen/live", headers={"origin": "http://testserver"}) as socket:
-        assert ask(socket, op="ping", id=5)[0]["id"] == 5
+    with client.websocket_connect("/manigen/live", headers={"origin": "http://testserver"}) as line:
+        assert ask(line, op="ping", id=5)[0]["id"] == 5
     live.origins.add("http://evil.example")
-    with client.websocket_connect("/manigen/live", headers={"origin": "http://evil.example"}) as socket:
-        assert ask(socket, op="ping", id=6)[0]["id"] == 6
+    with client.websocket_connect("/manigen/live", headers={"origin": "http://evil.example"}) as line:
+        assert ask(line, op="ping", id=6)[0]["id"] == 6
 
 
 def test_too_many_connections_are_told_so(client: TestClient, monkeypatch: Any) -> None:
@@ -581,14 +582,14 @@ def test_too_many_connections_are_told_so(client: TestClient, monkeypatch: Any) 
 
 def test_too_many_channels_at_once_are_refused(client: TestClient, plates: Plates) -> None:
     plates.held.clear()
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         for number in range(routes.CHANNELS + 1):
-            socket.send_text(json.dumps({**HOVER, "id": number, "channel": f"c{number}"}))
-        assert answer(socket)[0]["id"] == routes.CHANNELS
+            line.send_text(json.dumps({**HOVER, "id": number, "channel": f"c{number}"}))
+        assert answer(line)[0]["id"] == routes.CHANNELS
         plates.held.set()
-        assert sorted(answer(socket)[0]["id"] for _ in range(routes.CHANNELS)) == list(range(routes.CHANNELS))
+        assert sorted(answer(line)[0]["id"] for _ in range(routes.CHANNELS)) == list(range(routes.CHANNELS))
         for number in range(3 * routes.CHANNELS):  # one after the other there may be any number of names
-            assert ask(socket, **{**HOVER, "id": number, "channel": f"d{number}"})[1] is not None
+            assert ask(line, **{**HOVER, "id": number, "channel": f"d{number}"})[1] is not None
 
 
 def test_a_bucket_lets_its_rate_through_and_no_more() -> None:
@@ -599,13 +600,24 @@ def test_a_bucket_lets_its_rate_through_and_no_more() -> None:
     assert Bucket(100, 10).take(60) == pytest.approx(0.5, abs=0.01)
 
 
+def test_a_model_that_cannot_be_opened_is_told_and_the_connection_lives(client: TestClient, live: Live) -> None:
+    def broken() -> Generator:
+        raise RuntimeError("no such kernel")
+
+    live.models._opened["broken"] = Opened("broken", broken, codes_of(CODES), {})
+    with client.websocket_connect("/manigen/live") as line:
+        reply, _ = ask(line, **{**DECODE, "model": "broken", "id": 4})
+        assert reply["id"] == 4 and "something inside failed" in reply["error"] and "kernel" not in reply["error"]
+        assert ask(line, **DECODE)[1] is not None
+
+
 def test_a_flood_is_slowed_down_and_told_so(client: TestClient, monkeypatch: Any) -> None:
     monkeypatch.setattr(routes, "Bucket", lambda: Bucket(rate=200, size=20))
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         began = time.monotonic()
         for number in range(80):
-            socket.send_text(json.dumps({"op": "ping", "id": number}))
-        replies = [answer(socket)[0] for _ in range(81)]
+            line.send_text(json.dumps({"op": "ping", "id": number}))
+        replies = [answer(line)[0] for _ in range(81)]
         assert time.monotonic() - began > 0.25
         assert [reply["id"] for reply in replies if "error" not in reply] == list(range(80))
         assert ["Too many messages" in reply.get("error", "") for reply in replies].count(True) == 1
@@ -613,9 +625,9 @@ def test_a_flood_is_slowed_down_and_told_so(client: TestClient, monkeypatch: Any
 
 def test_a_silent_connection_is_closed(client: TestClient, monkeypatch: Any) -> None:
     monkeypatch.setattr(routes, "IDLE_S", 0.05)
-    with client.websocket_connect("/manigen/live") as socket:
+    with client.websocket_connect("/manigen/live") as line:
         with pytest.raises(WebSocketDisconnect) as closed:
-            socket.receive_text()
+            line.receive_text()
         assert closed.value.code == routes.IDLE
 
 
@@ -705,8 +717,8 @@ def test_scripts_are_served_under_a_version_and_read_again_when_they_change(tmp_
 
 
 def test_health_tells_device_and_counts(client: TestClient) -> None:
-    with client.websocket_connect("/manigen/live") as socket:
-        ask(socket, **HOVER)
+    with client.websocket_connect("/manigen/live") as line:
+        ask(line, **HOVER)
         about = client.get("/manigen/health").json()
         assert about["ok"] and about["connections"] == 1 and about["requests"] == 1 and about["device"]
     assert "plates" not in json.dumps(about)
@@ -758,14 +770,14 @@ def test_a_crowd_shares_its_decodes_and_each_gets_its_newest_picture(live: Live,
     clients, messages = 12, 25
 
     async def hand(number: int) -> int:
-        async with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as socket:
+        async with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as line:
             for count in range(messages):
                 code = [[number / 10, count / 10]]
-                await socket.send(json.dumps({**DECODE, "id": count, "codes": code, "channel": "hand"}))
+                await line.send(json.dumps({**DECODE, "id": count, "codes": code, "channel": "hand"}))
                 await asyncio.sleep(0.002)
             replies, header = 0, {"id": -1}
             while header["id"] != messages - 1:
-                header, payload = protocol.unframe(await asyncio.wait_for(socket.recv(), 10))
+                header, payload = protocol.unframe(await asyncio.wait_for(line.recv(), 10))
                 pictures = np.frombuffer(payload, np.uint8).reshape(header["shape"])
                 assert np.array_equal(pictures, by_hand(plates, [[number / 10, header["id"] / 10]]))
                 replies += 1
@@ -785,34 +797,39 @@ def test_a_crowd_shares_its_decodes_and_each_gets_its_newest_picture(live: Live,
         server.stop()
 
 
-def test_a_client_that_does_not_read_costs_no_memory_and_stops_nobody(engine: Engine) -> None:
-    import socket as sockets
+def deaf_socket(port: int) -> socket.socket:
+    """A connection with no receive buffer to speak of."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", port))
+    return raw
 
+
+def test_a_client_that_does_not_read_costs_no_memory_and_stops_nobody(engine: Engine, monkeypatch: Any) -> None:
     from websockets.sync.client import connect
 
+    monkeypatch.setattr(routes, "SEND_S", 1.0)
     model = engine.adopt(build("vae", (3, 64, 64), dim=2, width=4))
     models = Library(engine)
     models.register("large", model, codes_of(CODES), {"pca": fit_map(CODES, "pca")})
-    server = Server(Live(models))
+    live = Live(models)
+    server = Server(live)
+    address = f"ws://127.0.0.1:{server.port}/manigen/live"
     message = {**HOVER, "model": "large", "k": 6}  # each reply is 84 KiB
     try:
-        # no receive buffer to speak of, and a reader that never asks for more than one message
-        raw = sockets.socket()
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        raw.connect(("127.0.0.1", server.port))
-        with connect(
-            f"ws://127.0.0.1:{server.port}/manigen/live", sock=raw, max_queue=1, compression=None, close_timeout=0.1
-        ) as deaf:
+        deaf_line = deaf_socket(server.port)
+        with connect(address, sock=deaf_line, max_queue=1, compression=None, close_timeout=0.1) as deaf:
             for number in range(400):
                 deaf.send(json.dumps({**message, "id": number}))
                 time.sleep(0.001)
             made = engine.statistics.requests - engine.statistics.superseded
             assert made < 150  # the system's own buffers, some megabytes, take the first of them
-            with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as other:
+            with connect(address, compression=None) as other:
                 began = time.monotonic()
                 other.send(json.dumps({**message, "id": 7}))
                 assert protocol.unframe(other.recv(timeout=5))[0]["id"] == 7
                 assert time.monotonic() - began < 1
+                assert wait_for(lambda: live.addresses.total() == 1)  # the deaf one is given up
     finally:
         server.stop()
 
@@ -822,17 +839,17 @@ def test_after_a_restart_a_client_goes_on(live: Live) -> None:
     from websockets.sync.client import connect
 
     server = Server(live)
-    with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as socket:
-        socket.send(json.dumps({**HOVER, "id": 1}))
-        assert protocol.unframe(socket.recv(timeout=5))[0]["id"] == 1
+    with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as line:
+        line.send(json.dumps({**HOVER, "id": 1}))
+        assert protocol.unframe(line.recv(timeout=5))[0]["id"] == 1
         server.stop()
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=5)
+            line.recv(timeout=5)
     again = Server(live, server.port)
     try:
-        with connect(f"ws://127.0.0.1:{again.port}/manigen/live", compression=None) as socket:
-            socket.send(json.dumps({**HOVER, "id": 2}))
-            assert protocol.unframe(socket.recv(timeout=5))[0]["id"] == 2
+        with connect(f"ws://127.0.0.1:{again.port}/manigen/live", compression=None) as line:
+            line.send(json.dumps({**HOVER, "id": 2}))
+            assert protocol.unframe(line.recv(timeout=5))[0]["id"] == 2
     finally:
         again.stop()
     assert wait_for(lambda: live.addresses.total() == 0)

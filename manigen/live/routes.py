@@ -45,9 +45,9 @@ RATE, BURST = 240.0, 960.0  # messages a second of one connection, and how many 
 CONNECTIONS, PER_ADDRESS = 256, 64  # of a process; of one client address (a class behind one router has one)
 CHANNELS = 16  # channels of one connection with a wish under way
 IDLE_S = 900.0  # a connection that says nothing for so long is closed; the page reconnects when it is used again
-SEND_S = 30.0  # how long one reply may take to leave
+SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
 
-FORBIDDEN, TOO_MANY, IDLE, TOO_SLOW, FAILED = 4403, 4429, 4408, 4413, 1011  # why the server closed a connection
+FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
 GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
 
 
@@ -230,26 +230,29 @@ class Connection:
             if (wait := self.bucket.take(1 + size / 2048)) > 0:
                 await self._slow_down(wait)
             received = time.perf_counter()
-            ask = None
+            ask, reply = None, None
             try:
                 if text is None:
                     raise BadInput("Messages are JSON text, not binary.")
                 ask = protocol.parse(text)
-                await self._take(ask, received)
-            except ManigenError as error:
+                if isinstance(ask, protocol.Ping):
+                    reply = self._pong(ask)
+                else:
+                    await self._take(ask, received)
+            except Exception as error:
                 of = ask.id if ask is not None else protocol.identity(text or "")
-                await self.socket.send_text(_mistake(of, str(error)))
+                reply = _mistake(of, str(in_words(error)))
+            if reply is not None:
+                await self._say(reply)
 
     async def _slow_down(self, wait: float) -> None:
         """Let a flood wait where it is, in the sender's own buffers, and say so once a second."""
         if time.monotonic() - self.warned > 1:
             self.warned = time.monotonic()
-            await self.socket.send_text(_mistake(None, f"Too many messages: at most {RATE:g} a second are read."))
+            await self._say(_mistake(None, f"Too many messages: at most {RATE:g} a second are read."))
         await asyncio.sleep(wait)
 
     async def _take(self, ask: protocol.Ask, received: float) -> None:
-        if isinstance(ask, protocol.Ping):
-            return await self.socket.send_text(self._pong(ask))
         if len(self.channels | {ask.channel}) > CHANNELS:
             raise BadInput(f"At most {CHANNELS} channels may be under way at once; wait for a reply.")
         if isinstance(ask, protocol.Walk):
@@ -318,16 +321,17 @@ class Connection:
             self.filled.clear()
             while self.outbox:
                 channel, reply = self.outbox.popleft()
-                try:
-                    async with asyncio.timeout(SEND_S):
-                        if isinstance(reply, bytes):
-                            await self.socket.send_bytes(reply)
-                        else:
-                            await self.socket.send_text(reply)
-                except TimeoutError:
-                    return await self.socket.close(TOO_SLOW, "too slow")
+                await self._say(reply)
                 if not self.works.release((self, channel)):
                     self.channels.discard(channel)
+
+    async def _say(self, reply: bytes | str) -> None:
+        """Send one reply. Raises `TimeoutError`, an `OSError`, where the line takes nothing for too long."""
+        async with asyncio.timeout(SEND_S):
+            if isinstance(reply, bytes):
+                await self.socket.send_bytes(reply)
+            else:
+                await self.socket.send_text(reply)
 
 
 def _mistake(of: int | str | None, sentence: str) -> str:
