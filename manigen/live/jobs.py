@@ -17,6 +17,7 @@ from manigen.live.library import Opened
 from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
 
 NEAR, EDGE = 1.1, 1.5  # see `level`
+EXACT = 9  # digits that give a code's float32 numbers back bit for bit
 
 
 def level(distance: float, gap: float = 0.0) -> str:
@@ -148,7 +149,7 @@ class RowsWish(Wish):
         self.add_thumbnails(rows)
         self.meta = {"rows": ask.rows, "labels": [opened.label(row) for row in rows]}
         if ask.want_code:
-            self.meta["codes"] = _tidy(opened.codes.z[rows], 6)
+            self.meta["codes"] = _tidy(opened.codes.z[rows], EXACT)
         if ask.map is not None:
             self.meta["map"], self.meta["at"] = ask.map, _tidy(opened.map(ask.map).p[rows], 6)
 
@@ -204,7 +205,7 @@ class WalkWish(Wish):
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
             "kind": walk.kind,
-            "codes": _tidy(walk.codes, 6),
+            "codes": _tidy(walk.codes, EXACT),
             "distance": _tidy(far),
             "level": [level(float(value)) for value in far],
             "picture_steps": _tidy(walk.steps),

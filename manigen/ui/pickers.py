@@ -39,6 +39,32 @@ def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
     return chosen or options[0]
 
 
+def several(key: str, options: list[str], titles: dict[str, str], default: list[str]) -> list[str]:
+    """Show a row of choices and return the chosen ones, at least one, in the order of `options`; as `choice` otherwise.
+
+    A link spells them with ~ between.
+    """
+    widget = f"pick:{key}"
+    asked = state.from_link(key)
+    wanted = [name for name in options if name in (asked or "").split("~")]
+    if wanted and st.session_state.get(f"seen:{key}") != asked:
+        st.session_state[widget] = wanted
+    if not st.session_state.get(widget) or not set(st.session_state[widget]) <= set(options):
+        st.session_state[widget] = st.session_state.get(f"last:{key}") or default
+    before = st.session_state[widget]
+
+    def keep_one() -> None:
+        st.session_state[widget] = st.session_state[widget] or before
+
+    chosen = st.pills(
+        text(f"choose_{key}"), options, key=widget, selection_mode="multi", on_change=keep_one,
+        format_func=lambda name: titles.get(name, name),
+    )  # fmt: skip
+    chosen = [name for name in options if name in chosen]
+    st.session_state[f"seen:{key}"], st.session_state[f"last:{key}"] = "~".join(chosen), chosen
+    return chosen
+
+
 def open_model_dialog(current: str) -> None:
     """Show the button with the present model's name; it opens the cards of all models."""
     card = cache.cards()[current]

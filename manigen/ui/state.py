@@ -19,6 +19,7 @@ from manigen import checks
 from manigen.errors import BadInput, ManigenError
 
 MOST_PINS = 24
+MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-vae"
 
@@ -119,3 +120,56 @@ def ends_from_link(spelled: str, model: str, dim: int) -> list[dict[str, Any]]:
         for part in spelled.split("~")[:MOST_PINS]
         if part
     ]
+
+
+# --- the ends of the walk ---------------------------------------------------------------------------------------------
+
+
+def ends(model: str) -> dict[str, Any]:
+    """Return the ends of this session's walk: `codes` (m lists), and an `epoch` that grows when a page changes them."""
+    return st.session_state.setdefault("walk:ends", {}).get(model, {"epoch": 0, "codes": []})
+
+
+def set_ends(model: str, codes: Any, dim: int, *, by_page: bool = False) -> None:
+    """Replace the ends; what comes from a browser is checked. `by_page` tells the front end to take them over."""
+    kept = []
+    for code in list(codes)[:MOST_ENDS] if isinstance(codes, list | np.ndarray) else []:
+        try:
+            kept.append(checks.codes(code, dim)[0].tolist())
+        except ManigenError:
+            continue
+    st.session_state["walk:ends"][model] = {"epoch": ends(model)["epoch"] + by_page, "codes": kept}
+
+
+def has_ends(model: str) -> bool:
+    """Say whether ends of this model were ever chosen; none at all may be a choice too."""
+    return model in st.session_state.get("walk:ends", {})
+
+
+def next_seed() -> int:
+    """Return this session's next seed: 1, 2, 3, ..., so that what chance picked can be picked again."""
+    st.session_state["seed"] = st.session_state.get("seed", 0) + 1
+    return st.session_state["seed"]
+
+
+def codes_to_link(codes: list[Any]) -> str | None:
+    """Return codes as text for a link, None where there are none.
+
+    >>> codes_to_link([[0.0], [0.0]])
+    'AAAAAA~AAAAAA'
+    """
+    return "~".join(spell(np.array(code, np.float32)) for code in codes) or None
+
+
+def codes_from_link(spelled: str, dim: int) -> list[list[float]]:
+    """Return the codes that a link spells, bit for bit."""
+    return [unspell(part, dim).tolist() for part in spelled.split("~")[:MOST_ENDS] if part]
+
+
+def position(spelled: Any, default: float = 0.5) -> float:
+    """Return a link's t in [0, 1]; `default` for anything else. Python spells floats so that they come back exactly."""
+    try:
+        t = float(spelled)
+    except (TypeError, ValueError):
+        return default
+    return t if 0 <= t <= 1 else default

@@ -24,10 +24,11 @@ export class Live {
     this.connect();
   }
 
-  // ask(channel, message, show[, moment]): `show(reply)` is called with {header, bytes, picture(i)} or {error}.
-  ask(channel, message, show, moment = performance.now()) {
+  // ask(channel, message, show[, moment, patience]): `show(reply)` is called with {header, bytes, picture(i)} or {error}.
+  // `moment` is when the hand moved; what is asked without one (thumbnails, strips) is not timed from hand to picture.
+  ask(channel, message, show, moment = null, patience = PATIENCE) {
     const lane = this.lane(channel);
-    const request = { id: ++this.number, message, show, moment };
+    const request = { id: ++this.number, message, show, moment, patience };
     if (this.state === "open" && lane.under.length < AHEAD) this.send(channel, lane, request);
     else lane.waiting = request;
     return request.id;
@@ -88,9 +89,9 @@ export class Live {
   }
 
   watch() {
-    const late = performance.now() - PATIENCE;
+    const now = performance.now();
     for (const [channel, lane] of this.channels) {
-      lane.under = lane.under.filter((request) => request.sent > late);
+      lane.under = lane.under.filter((request) => now - request.sent < request.patience);
       if (this.state === "open" && lane.waiting && lane.under.length < AHEAD) this.release(channel, lane);
     }
   }
@@ -120,7 +121,7 @@ export class Live {
       lane.shown = request.id;
       if (header.encoding && header.encoding !== "raw") await unfold(reply);
       request.show(header.error ? { error: header.error } : reply);
-      if (!header.error) this.time(performance.now() - request.moment);
+      if (!header.error && request.moment !== null) this.time(performance.now() - request.moment);
       return;
     }
     if (header.error) console.warn("ManiGen:", header.error);

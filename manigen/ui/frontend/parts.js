@@ -23,6 +23,11 @@ const ICONS = {
   select: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4",
   closer: "M12 5v14M5 12h14",
   farther: "M5 12h14",
+  play: "M7 4.500v15l12-7.500z",
+  pause: "M8 5v14M16 5v14",
+  loop: "M17 3l3 3-3 3M20 6H8a4 4 0 0 0-4 4v1M7 21l-3-3 3-3M4 18h12a4 4 0 0 0 4-4v-1",
+  bounce: "M8 8l-4 4 4 4M16 8l4 4-4 4M4 12h16",
+  undo: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 6 6v1",
   reset: "M4 12a8 8 0 1 0 2.500-5.800M4 4v4.500h4.500",
 };
 

@@ -1,0 +1,414 @@
+// Interpolate: walks between ends. All frames of every kind are fetched ahead and drawn from memory, so the film follows
+// the hand however far away the server is; where the line is quick, the exact picture between two frames follows.
+
+import { Ends } from "./ends.js";
+import { Film } from "./film.js";
+import { live } from "./live.js";
+import { Looks } from "./looks.js";
+import { element, fill, icon, isDark, Notice } from "./parts.js";
+import { imageOf } from "./picture.js";
+import { Transport } from "./transport.js";
+import { WalkMap } from "./walkmap.js";
+
+const STEPS = 128; // of a walk
+const LEG = 16; // steps of one leg, at least
+const DRAGGED = 32; // steps of a walk while one of its ends is dragged
+const QUICK = 60; // ms: exact pictures are asked for under a moving hand as long as they come this fast
+const LIVE = 150; // ms: a kind whose path was ever found this fast is drawn anew while an end is dragged
+const REST = 250; // ms without a move, after which the link is brought up to date
+const SLOW = 700; // ms, after which a search says that it runs
+const PATIENCE = 600000; // ms that a search may take
+const PHONE = "(max-width: 820px)";
+
+class Interpolate {
+  constructor(host, data) {
+    this.host = host;
+    this.data = data;
+    this.live = live();
+    this.walks = new Map(); // by kind: its frames
+    this.exact = new Map(); // by kind: the last exact picture, and where on the walk it lies
+    this.searching = new Map(); // by kind: since when
+    this.lively = new Set(data.kinds.filter(({ closed }) => closed).map(({ name }) => name)); // kinds found at once
+    this.unsaid = new Map(); // what the page could not be told while the connection was lost
+    this.pace = 30; // ms from asking for an exact picture to drawing it
+    this.drawing = []; // ms from hand to drawn frame, newest last
+    this.seq = 0;
+    this.t = data.t;
+    this.build(data.text);
+    this.offState = this.live.onState((state) => this.connection(state));
+    this.listen();
+  }
+
+  build(text) {
+    this.notice = new Notice();
+    this.looks = new Looks(text);
+    this.film = new Film(text, {
+      scrub: (t, moment) => this.move(t, moment),
+      hold: (held) => (this.transport.held = held),
+      resized: () => this.fit(),
+    });
+    this.ends = new Ends(text, {
+      change: () => this.changed(),
+      say: (sentence, action) => this.notice.say(sentence, action),
+      visit: (t) => this.move(t),
+    });
+    this.transport = new Transport(text, { move: (t) => this.move(t), rest: () => this.rest(), position: () => this.t });
+    this.transport.element.append(element("button", "mg-round", [icon("undo")],
+      { type: "button", title: text.undo_end, "aria-label": text.undo_end, onclick: () => this.ends.undo() }));
+    this.map = new WalkMap(text, this.live, {
+      add: (code) => this.add(code),
+      back: () => this.ends.undo(),
+      drag: (i, place) => this.fetch({ i, place }),
+      drop: (i, code) => this.ends.replace(i, code),
+      visit: (i) => this.move(this.ends.t(i)),
+      say: (sentence) => this.notice.say(sentence),
+    });
+    this.pacer = element("div", "mg-pace", [], { title: text.hand_help });
+    this.film.element.prepend(this.ends.element, this.transport.element);
+    this.map.field.append(this.notice.element, this.pacer);
+    this.root = element("div", "mg mg-interpolate", [this.looks.element, this.map.field, this.film.element]);
+    this.host.append(this.root);
+  }
+
+  async update({ data, setStateValue }) {
+    const first = !this.sent;
+    const before = this.data;
+    const epoch = `${data.model}:${data.ends.epoch}`;
+    const names = data.kinds.map(({ name }) => name).join();
+    const newKinds = first || names !== this.names || data.model !== before.model;
+    const newEnds = epoch !== this.epoch;
+    const newMap = first || data.mapUrl !== before.mapUrl;
+    Object.assign(this, { data, setStateValue, sent: true, epoch, names, dark: isDark(this.host) });
+    this.root.classList.toggle("mg-dark", this.dark);
+    if (data.model !== before.model) {
+      this.walks.clear();
+      this.ends.forget();
+    }
+    this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
+    if (newKinds) this.setKinds(data.kinds);
+    if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
+    if (newEnds || newMap) this.fetch();
+    else if (newKinds) this.fetch(null, data.kinds.filter(({ name }) => !this.walks.has(name)));
+    this.fit();
+    await this.map.update(data, this.dark).catch((problem) =>
+      this.notice.say(problem.message === "plotly" ? data.text.plotly_failed : fill(data.text.map_failed, { why: problem.message })));
+  }
+
+  setKinds(kinds) {
+    for (const name of [...this.walks.keys()]) if (!kinds.some((kind) => kind.name === name)) this.walks.delete(name);
+    this.looks.setKinds(kinds);
+    this.film.setKinds(kinds);
+    this.map.setKinds(kinds);
+    this.film.place(this.t);
+    for (const walk of this.walks.values()) this.present(walk);
+    this.fit();
+  }
+
+  // --- walks ------------------------------------------------------------------------------------------------------------
+
+  // Ask for the walks of `kinds` through all the ends; with `drag` one of them is a place under the hand, for now.
+  fetch(drag = null, kinds = this.data.kinds) {
+    const { model, map } = this.data;
+    const ends = this.ends.codes.map((code, i) => (drag?.i === i ? { at: drag.place } : { code }));
+    const legs = ends.length - 1;
+    if (legs < 1) return this.standStill();
+    const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
+    this.transport.seconds = 4 + 2.5 * (legs - 1);
+    for (const { name } of kinds) {
+      if (drag && !this.lively.has(name)) continue;
+      if (!drag) this.searching.set(name, performance.now());
+      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: name, ends, steps },
+        (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
+    }
+    if (!drag) this.tell();
+  }
+
+  take(name, reply, drag) {
+    const { model, map, kinds, text } = this.data;
+    const kind = kinds.find((other) => other.name === name);
+    if (!kind) return;
+    this.searching.delete(name);
+    if (reply.error) {
+      this.walks.delete(name);
+      this.map.setPath(name, null);
+      return this.film.say(name, fill(text.walk_failed, { why: reply.error }), "edge");
+    }
+    if (reply.header.model !== model || reply.header.map !== map) return; // overtaken by another model or map
+    const walk = new Frames(name, reply);
+    if (reply.header.ms.path < LIVE) this.lively.add(name);
+    this.walks.set(name, walk);
+    this.exact.delete(name);
+    this.present(walk);
+    this.meet(walk);
+    if (drag) this.map.showLoupe((canvas) => paint(canvas, walk.nearest(this.ends.t(drag.i))), walk.nearest(this.ends.t(drag.i)).level);
+    this.root.dataset.walks = String(this.walks.size);
+  }
+
+  present(walk) {
+    this.film.setFrames(walk.name, (canvas, t) => paint(canvas, walk.nearest(t)));
+    this.film.setWorth(walk.name, walk.header);
+    this.map.setPath(walk.name, walk.header.at);
+    walk.shown = null;
+    this.show();
+    this.ask();
+  }
+
+  // The ends' own pictures and places, from the frames that meet them.
+  meet(walk) {
+    this.ends.list.forEach((end, i) => paint(end.canvas, walk.nearest(this.ends.t(i))));
+    this.map.setEnds(this.ends.list.map((_, i) => walk.header.at[Math.round(this.ends.t(i) * walk.last)]));
+  }
+
+  // With fewer than two ends there is no walk: the one picture is shown, or none.
+  standStill() {
+    const { model, map, kinds } = this.data;
+    this.walks.clear();
+    this.exact.clear();
+    this.searching.clear();
+    this.film.setKinds(kinds);
+    this.looks.setKinds(kinds);
+    for (const { name } of kinds) this.map.setPath(name, null);
+    this.map.setEnds([]);
+    if (!this.ends.length) return;
+    this.live.ask("alone", { op: "decode", model, map, codes: this.ends.codes }, (reply) => {
+      if (reply.error || this.ends.length !== 1) return;
+      const shown = { image: imageOf(reply, 0), level: reply.header.level[0], distance: reply.header.distance[0] };
+      paint(this.ends.list[0].canvas, shown);
+      this.map.setEnds([reply.header.at[0]]);
+      for (const { name } of this.data.kinds) {
+        paint(this.looks.looks.get(name).canvas, shown);
+        this.looks.setLevel(name, shown.level);
+        this.looks.say(name, shown.level, shown.distance);
+      }
+    });
+  }
+
+  // Once a second: which searches still run.
+  tell() {
+    clearTimeout(this.teller);
+    const now = performance.now();
+    for (const [name, since] of this.searching)
+      if (now - since > SLOW) this.film.say(name, fill(this.data.text.walk_searching, { seconds: Math.round((now - since) / 1000) }));
+    if (this.searching.size) this.teller = setTimeout(() => this.tell(), SLOW);
+  }
+
+  // --- the position ------------------------------------------------------------------------------------------------------
+
+  // Go to t: draw the nearest frames now, ask for the exact ones. Nothing here reads or changes the layout.
+  move(t, moment = performance.now()) {
+    this.t = t;
+    this.film.place(t);
+    this.map.place(t);
+    this.show();
+    const spent = performance.now() - moment;
+    if (spent >= 0 && spent < 1000) this.drawing.push(spent);
+    if (this.drawing.length > 60) this.drawing.shift();
+    this.root.dataset.t = t;
+    if (this.pace < QUICK) this.ask();
+    clearTimeout(this.resting);
+    if (!this.transport.playing) this.resting = setTimeout(() => this.rest(), REST);
+  }
+
+  show() {
+    for (const [name, walk] of this.walks) {
+      const frame = walk.nearest(this.t);
+      const exact = this.exact.get(name);
+      const shown = exact && Math.abs(exact.t - this.t) <= Math.abs(frame.t - this.t) ? exact : frame;
+      if (shown === walk.shown) continue;
+      walk.shown = shown;
+      paint(this.looks.looks.get(name).canvas, shown);
+      paint(this.film.rows.get(name).lens, shown);
+      this.looks.setLevel(name, shown.level);
+    }
+    if (this.settling) return;
+    this.settling = true; // words follow the hand at the screen's own pace
+    requestAnimationFrame(() => {
+      this.settling = false;
+      this.words();
+    });
+  }
+
+  words() {
+    const { text } = this.data;
+    for (const [name, { shown }] of this.walks) if (shown) this.looks.say(name, shown.level, shown.distance);
+    const legs = Math.max(1, this.ends.length - 1);
+    const leg = Math.min(legs - 1, Math.floor(this.t * legs));
+    const at = Math.abs(this.t * legs - Math.round(this.t * legs)) < 1e-9;
+    this.film.describe(this.t, at ? fill(text.film_at_end, { n: Math.round(this.t * legs) + 1 })
+      : fill(text.film_between, { a: leg + 1, b: leg + 2 }));
+    const device = this.live.device;
+    const draw = middle(this.drawing)?.toFixed(1);
+    this.pacer.textContent = draw === undefined ? device
+      : fill(this.pace < QUICK ? text.walk_pace_exact : text.walk_pace, { device, draw, live: this.pace.toFixed(0) });
+  }
+
+  // Ask for the exact pictures at t: of up to three kinds each by itself, which is fastest, of more together.
+  ask() {
+    const { model } = this.data;
+    const t = this.t;
+    const walks = [...this.walks.values()];
+    const groups = walks.length > 3 ? [walks] : walks.map((walk) => [walk]);
+    for (const group of groups) {
+      const asked = performance.now();
+      const codes = group.map((walk) => walk.code(t));
+      this.live.ask(`exact-${group.length > 1 ? "all" : group[0].name}`, { op: "decode", model, codes }, (reply) => {
+        if (reply.error) return this.notice.say(reply.error);
+        this.pace += 0.2 * (Math.min(1000, performance.now() - asked) - this.pace);
+        group.forEach((walk, i) => {
+          if (this.walks.get(walk.name) !== walk) return; // the walk has changed meanwhile
+          this.exact.set(walk.name, { t, image: imageOf(reply, i), level: reply.header.level[i], distance: reply.header.distance[i] });
+        });
+        this.root.dataset.exact = t;
+        this.show();
+      });
+    }
+  }
+
+  // The hand rests: the exact picture, and the link.
+  rest() {
+    clearTimeout(this.resting);
+    if (this.transport.playing || this.film.held) return;
+    this.ask();
+    if (this.told !== this.t) this.tellPage("position", { t: this.t });
+    this.told = this.t;
+  }
+
+  // --- ends ---------------------------------------------------------------------------------------------------------------
+
+  add(code) {
+    if (this.ends.length >= this.data.most) return this.notice.say(fill(this.data.text.ends_full, { n: this.data.most }));
+    this.ends.add(code);
+  }
+
+  changed() {
+    const { text, model } = this.data;
+    this.fetch();
+    const twins = this.ends.twins();
+    if (twins.length && twins.length === this.ends.length - 1) this.notice.say(text.ends_all_equal);
+    else if (twins.length) this.notice.say(fill(text.ends_equal, { a: twins[0] + 1, b: twins[0] + 2 }));
+    this.tellPage("ends", { epoch: this.data.ends.epoch, model, codes: this.ends.codes });
+  }
+
+  // --- keys, size, connection -----------------------------------------------------------------------------------------------
+
+  listen() {
+    const stop = new AbortController();
+    this.stop = stop;
+    addEventListener("resize", () => this.fit(), { signal: stop.signal });
+    document.addEventListener("keydown", (event) => this.key(event), { signal: stop.signal });
+  }
+
+  // Keys work on the film, and on the page where nothing else has the focus.
+  key(event) {
+    const here = this.root.contains(event.target);
+    if (!(here || event.target === document.body) || event.altKey || event.defaultPrevented) return;
+    if (event.target.matches("select, input, textarea")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "z") {
+      this.ends.undo();
+      return event.preventDefault();
+    }
+    if (event.ctrlKey || event.metaKey) return;
+    const legs = Math.max(1, this.ends.length - 1);
+    const frames = Math.max(1, [...this.walks.values()][0]?.last ?? STEPS);
+    const step = (way) => Math.min(1, Math.max(0, (Math.round(this.t * frames) + way * (event.shiftKey ? frames / 16 : 1)) / frames));
+    if (event.key === " " && !event.target.matches("button")) this.transport.toggle();
+    else if (event.key === "ArrowRight" || event.key === "ArrowUp") this.move(step(1), event.timeStamp);
+    else if (event.key === "ArrowLeft" || event.key === "ArrowDown") this.move(step(-1), event.timeStamp);
+    else if (event.key === "PageUp") this.move(Math.min(1, (Math.floor(this.t * legs + 1e-9) + 1) / legs), event.timeStamp);
+    else if (event.key === "PageDown") this.move(Math.max(0, (Math.ceil(this.t * legs - 1e-9) - 1) / legs), event.timeStamp);
+    else if (event.key === "Home") this.move(0, event.timeStamp);
+    else if (event.key === "End") this.move(1, event.timeStamp);
+    else return;
+    event.preventDefault();
+  }
+
+  // Stages and map take the height that the film leaves, so that all of it is on the screen at once.
+  fit() {
+    const width = this.root.clientWidth;
+    if (!width) return;
+    const [, h, w] = this.data.shape;
+    if (matchMedia(PHONE).matches) {
+      this.root.style.setProperty("--high", "52vh");
+      return this.looks.fit(width, 0.42 * innerHeight, h / w);
+    }
+    const scrolled = this.host.closest("[data-testid=stMain]")?.scrollTop ?? 0;
+    const top = this.root.getBoundingClientRect().top + scrolled;
+    const high = Math.max(250, innerHeight - top - this.film.element.offsetHeight - 40);
+    this.root.style.setProperty("--high", `${high}px`);
+    this.looks.fit(0.6 * width, high, h / w);
+  }
+
+  connection(state) {
+    if (state === "lost") this.notice.say(this.data.text.walk_lost, null, true);
+    else if (state === "open" && this.lost) {
+      this.notice.say(this.data.text.back);
+      setTimeout(() => [...this.unsaid].forEach(([name, value]) => this.tellPage(name, value)), REST);
+    }
+    this.lost = state === "lost";
+    this.root.dataset.connection = state;
+  }
+
+  // What the page should remember; while the connection is lost it waits, since the page would answer with a dialog.
+  tellPage(name, value) {
+    if (this.lost) return this.unsaid.set(name, value);
+    this.unsaid.delete(name);
+    this.setStateValue(name, { ...value, seq: ++this.seq });
+  }
+
+  destroy() {
+    this.transport.stop();
+    clearTimeout(this.resting);
+    clearTimeout(this.teller);
+    this.stop.abort();
+    this.offState();
+    this.film.destroy();
+    this.map.destroy();
+    this.root.remove();
+  }
+}
+
+// The frames of one walk, drawn from memory.
+class Frames {
+  constructor(name, reply) {
+    this.name = name;
+    this.reply = reply;
+    this.header = reply.header;
+    this.last = reply.header.shape[0] - 1;
+    this.frames = [];
+  }
+
+  nearest(t) {
+    const i = Math.round(t * this.last);
+    return (this.frames[i] ??= { t: i / this.last, image: imageOf(this.reply, i), level: this.header.level[i], distance: this.header.distance[i] });
+  }
+
+  // The code at t, on the line between the codes of the two frames around it.
+  code(t) {
+    const { codes } = this.header;
+    const i = Math.min(this.last - 1, Math.floor(t * this.last));
+    const share = t * this.last - i;
+    return codes[i].map((value, at) => value + share * (codes[i + 1][at] - value));
+  }
+}
+
+function paint(canvas, { image }) {
+  if (canvas.width !== image.width || canvas.height !== image.height) {
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function middle(values) {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
+
+export default function mount(component) {
+  const host = component.parentElement;
+  host.manigen ??= new Interpolate(host, component.data);
+  host.manigen.update(component);
+  return () => {
+    host.manigen?.destroy();
+    delete host.manigen;
+  };
+}

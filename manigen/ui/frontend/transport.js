@@ -1,0 +1,73 @@
+// Play, pause, speed, and what happens at the end: the clock that moves a walk by itself.
+
+import { element, icon } from "./parts.js";
+
+const SPEEDS = [0.25, 0.5, 1, 2, 4];
+
+export class Transport {
+  // on: { move(t), rest(), position() }; `seconds` is how long one way takes at speed 1, `held` stops the clock
+  constructor(text, on) {
+    Object.assign(this, { text, on, seconds: 4, way: 1, there_and_back: true });
+    this.button = element("button", "mg-play", [icon("play")], { type: "button", onclick: () => this.toggle() });
+    this.speed = element("select", "mg-speed", SPEEDS.map((speed) =>
+      element("option", "", [`${speed}×`], { value: speed, ...(speed === 1 ? { selected: "" } : {}) })), { "aria-label": text.speed, title: text.speed });
+    this.turn = element("button", "mg-round", [], { type: "button", onclick: () => this.setTurn(!this.there_and_back) });
+    this.element = element("div", "mg-transport", [this.button, this.speed, this.turn]);
+    this.setTurn(true);
+    this.paint();
+  }
+
+  get playing() {
+    return Boolean(this.frame);
+  }
+
+  setTurn(there_and_back) {
+    this.there_and_back = there_and_back;
+    if (!there_and_back) this.way = 1;
+    const label = there_and_back ? this.text.bounce : this.text.loop;
+    this.turn.replaceChildren(icon(there_and_back ? "bounce" : "loop"));
+    this.turn.title = label;
+    this.turn.setAttribute("aria-label", label);
+  }
+
+  toggle() {
+    if (this.playing) return this.pause();
+    let before = performance.now();
+    const step = (now) => {
+      this.frame = requestAnimationFrame(step);
+      const share = ((Math.min(100, now - before) / 1000) * Number(this.speed.value)) / this.seconds;
+      before = now;
+      if (!this.held) this.on.move(this.next(this.on.position(), Math.max(0, share)));
+    };
+    this.frame = requestAnimationFrame(step);
+    this.paint();
+  }
+
+  pause() {
+    this.stop();
+    this.paint();
+    this.on.rest();
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+
+  next(t, share) {
+    let to = t + this.way * share;
+    if (this.there_and_back) {
+      if (to > 1 || to < 0) this.way = -this.way;
+      to = to > 1 ? 2 - to : to < 0 ? -to : to;
+    } else if (to > 1) to -= 1;
+    return Math.min(1, Math.max(0, to));
+  }
+
+  paint() {
+    const label = this.playing ? this.text.pause : this.text.play;
+    this.button.replaceChildren(icon(this.playing ? "pause" : "play"));
+    this.button.title = label;
+    this.button.setAttribute("aria-label", label);
+    this.button.setAttribute("aria-pressed", String(this.playing));
+  }
+}

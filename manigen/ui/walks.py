@@ -1,0 +1,179 @@
+"""Walks: which ends a page offers, and the files it hands out.
+
+An end is a code (d,). Where a page picks ends for a person they are real codes, and the same seed picks the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from manigen import files, paths, seeds
+from manigen.cards import Card
+from manigen.errors import BadInput
+from manigen.figures import pictures
+from manigen.live.library import Opened
+from manigen.weights import Codes
+
+FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
+STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
+SIDE = 256  # pixels that a film's pictures are about as tall as
+FRAMES = 17  # of a printed strip
+GAP = 2  # black pixels between two kinds in one film
+
+
+def kinds() -> dict[str, Card]:
+    """Return every kind of path's card by name, in the order a page lists them; a new file appears by itself."""
+    cards = paths.cards()
+    return {name: cards[name] for name in [*FIRST, *sorted(set(cards) - set(FIRST))] if name in cards}
+
+
+def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
+    """Return the kinds that are shown before anyone chose: the straight line, and what it is best compared with.
+
+    >>> favourites(None, ["straight", "great_circle"])
+    ['straight', 'great_circle']
+    """
+    other = geodesic if geodesic in known and geodesic != "straight" else "great_circle"
+    return [name for name in dict.fromkeys(("straight", other)) if name in known] or list(known[:2])
+
+
+def steps(ends: int, most: int = STEPS) -> int:
+    """Return how many steps a walk through so many ends has: each leg as many as the others, so every end is a step.
+
+    >>> steps(2), steps(3), steps(16)
+    (129, 129, 241)
+    """
+    legs = max(1, ends - 1)
+    return legs * max(LEG, most // legs) + 1
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+
+def typical(codes: Codes, label: int) -> int:
+    """Return the row of the real code nearest to its class's median code, number by number.
+
+    Raises `BadInput` where no code has that label.
+    """
+    rows = np.flatnonzero(codes.labels == label)
+    if not len(rows):
+        raise BadInput("No code of this model belongs to that class; choose another.")
+    z = codes.z[rows]
+    return int(rows[np.square(z - np.median(z, axis=0)).sum(axis=1).argmin()])
+
+
+def present(codes: Codes) -> list[int]:
+    """Return the labels that codes have, in order; those without a class are left out."""
+    return [int(label) for label in np.unique(codes.labels[codes.labels >= 0])]
+
+
+def opening(codes: Codes) -> list[int]:
+    """Return the rows of two ends to begin with: of the classes' typical codes, the two that lie farthest apart.
+
+    Without classes, the first code and the one farthest from it. One code alone is its own other end.
+    """
+    labels = present(codes)
+    rows = np.array([typical(codes, label) for label in labels]) if len(labels) > 1 else np.arange(min(len(codes), 512))
+    z = codes.z[rows].astype(np.float64)
+    if len(labels) > 1:
+        apart = np.square(z[:, None] - z[None]).sum(axis=2)
+        first, second = np.unravel_index(apart.argmax(), apart.shape)
+    else:
+        first, second = 0, np.square(z - z[0]).sum(axis=1).argmax()
+    return [int(rows[first]), int(rows[second])]
+
+
+def at_random(codes: Codes, seed: int) -> list[int]:
+    """Return the rows of two real codes of different classes, drawn with `seed`; without classes, of two codes."""
+    if len(codes) < 2:
+        return [0, 0]
+    rng = seeds.numpy_stream(seed)
+    labels = present(codes)
+    if len(labels) > 1:
+        return [int(rng.choice(np.flatnonzero(codes.labels == label))) for label in rng.permutation(labels)[:2]]
+    return [int(row) for row in rng.choice(len(codes), 2, replace=False)]
+
+
+def name_of(opened: Opened, code: Any) -> str:
+    """Return what to call an end: its nearest real code's class, else a few letters made from its numbers."""
+    code = np.asarray(code, np.float32)
+    label = opened.label(int(opened.nearest.find(code)[0][0, 0]))
+    return label or hashlib.sha256(code.astype("<f4").tobytes()).hexdigest()[:6]
+
+
+def inverted(picture: np.ndarray, like: np.ndarray) -> bool:
+    """Say whether an uploaded picture uint8 (c, h, w) is light where a model's own x (n, c, h, w) in [0, 1] are dark.
+
+    Only the outermost pixels are compared: ink on paper has a light border, the digits of MNIST have a dark one.
+    """
+    return (_border(picture) > 127.5) != (_border(like) > 0.5)
+
+
+def _border(x: np.ndarray) -> float:
+    edge = np.ones(x.shape[-2:], bool)
+    edge[1:-1, 1:-1] = False
+    return float(x[..., edge].mean())
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def stem(model: str, kinds: Sequence[str], names: Sequence[str]) -> str:
+    """Return what a file of this walk is called, without its suffix; whatever an end is called, it is a safe name.
+
+    >>> stem("mnist-vae", ["straight", "great_circle"], ["3", "8"])
+    'mnist-vae-straight-great_circle-3-to-8'
+    """
+    words = "-".join([model, *kinds, "-to-".join(names[:4]) + ("-and-on" if len(names) > 4 else "")])
+    return re.sub(r"[^\w.-]+", "_", words).strip("._")[:120]
+
+
+def exports(opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float) -> dict[str, Callable[..., bytes]]:
+    """Return what makes each file, by its suffix; nothing is computed before it is called."""
+    ends = [np.array(end, np.float32) for end in ends]
+
+    def traces(most: int) -> dict[str, np.ndarray]:
+        decode, near = opened.generator.decode, opened.nearest
+        return {kind: paths.through(ends, kind, steps(len(ends), most), decode, near).codes for kind in kinds}
+
+    def gif(there_and_back: bool = True) -> bytes:
+        return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back)
+
+    def png() -> bytes:
+        return strips([opened.generator.decode(z) for z in traces(STEPS).values()])
+
+    def npz() -> bytes:
+        return archive(traces(STEPS), ends, t)
+
+    return {"gif": gif, "png": png, "npz": npz}
+
+
+def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True) -> bytes:
+    """Return decoded walks, each (k, c, h, w) in [0, 1], side by side as one GIF: four seconds for the first leg."""
+    x = [pictures.pixels(walk) for walk in walks]
+    gap = np.zeros((*x[0].shape[:2], GAP, x[0].shape[3]), np.uint8)
+    side_by_side = [part for walk in x for part in (gap, walk)][1:]
+    seconds = (4 + 2.5 * max(0, ends - 2)) * (2 if there_and_back else 1)
+    frames = np.concatenate(side_by_side, axis=2)
+    return pictures.gif(frames, seconds, _scale(frames.shape[1]), there_and_back)
+
+
+def strips(walks: Sequence[np.ndarray], frames: int = FRAMES) -> bytes:
+    """Return decoded walks, each (k, c, h, w) in [0, 1], as one PNG: a row for each, `frames` pictures long."""
+    rows = [walk[np.linspace(0, len(walk) - 1, min(frames, len(walk))).round().astype(int)] for walk in walks]
+    sheet = pictures.sheet(np.concatenate(rows), len(rows[0]), GAP)
+    return pictures.png(sheet, max(1, _scale(walks[0].shape[2]) // 2))
+
+
+def archive(traces: Mapping[str, np.ndarray], ends: Sequence[np.ndarray], t: float) -> bytes:
+    """Return the codes of each kind's walk (k, d), the ends (m, d) and the position t as an npz."""
+    return files.npz_bytes({**traces, "ends": np.stack(ends), "t": np.array(t)})
+
+
+def _scale(height: int) -> int:
+    return max(1, round(SIDE / height))

@@ -1,0 +1,157 @@
+"""Interpolate: a walk from picture to picture; its film strip is the slider."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from manigen.errors import ManigenError
+from manigen.live import routes
+from manigen.live.library import Opened, library
+from manigen.ui import cache, components, pickers, state, upload, walks
+from manigen.ui.text import all_text, text
+
+model = pickers.model()
+card = cache.cards()[model]
+known = walks.kinds()
+try:
+    opened = library().open(model)
+except ManigenError as problem:
+    st.error(str(problem))
+    st.stop()
+
+
+def take_ends(rows: list[int]) -> None:
+    """Let real codes, by their rows, be the ends."""
+    state.set_ends(model, opened.codes.z[rows], card["dim"], by_page=True)
+
+
+def add_end(code: Any) -> None:
+    """Append one end."""
+    codes = state.ends(model)["codes"]
+    if len(codes) >= state.MOST_ENDS:
+        st.toast(text("ends_full", n=state.MOST_ENDS))
+    state.set_ends(model, [*codes, list(code)], card["dim"], by_page=True)
+
+
+def begin() -> None:
+    """Find the ends this visit starts with: a new link's, newly pinned pictures, those of before, or two good ones."""
+    spelled = state.from_link("walk") or st.query_params.pop("ends", None)
+    pinned = [pin["code"] for pin in state.tray()["pins"] if pin["model"] == model]
+    is_new = spelled and spelled != st.session_state.get("read:walk")
+    pins_are_new = pinned and pinned != st.session_state.get("walk:pinned")
+    st.session_state["walk:pinned"] = pinned
+    if is_new:
+        try:
+            return state.set_ends(model, state.codes_from_link(spelled, card["dim"]), card["dim"], by_page=True)
+        except ManigenError as problem:
+            st.warning(str(problem))
+    if pins_are_new:
+        state.set_ends(model, pinned, card["dim"], by_page=True)
+    elif not state.has_ends(model):
+        take_ends(walks.opening(opened.codes))
+
+
+def choose_ends() -> None:
+    """Show every way to choose ends besides clicking the map."""
+    st.caption(text("ends_more"))
+    left, right = st.columns(2)
+    if left.button(text("ends_random"), help=text("ends_random_help"), width="stretch"):
+        take_ends(walks.at_random(opened.codes, state.next_seed()))
+    if right.button(text("ends_add_random"), width="stretch"):
+        add_end(opened.codes.z[walks.at_random(opened.codes, state.next_seed())[0]])
+    pinned = [pin["code"] for pin in state.tray()["pins"] if pin["model"] == model]
+    if pinned and st.button(text("ends_tray", n=len(pinned)), width="stretch"):
+        state.set_ends(model, pinned, card["dim"], by_page=True)
+    labels = walks.present(opened.codes)
+    if len(labels) > 1:
+        st.markdown(f"**{text('ends_by_class')}**", help=text("ends_by_class_help"))
+        names = dict(zip(labels, (opened.codes.classes[label] for label in labels), strict=True))
+        first, second, act = st.columns([2, 2, 2], vertical_alignment="bottom")
+        start = first.selectbox(text("ends_from"), labels, format_func=names.get, key="ends:from")
+        end = second.selectbox(text("ends_to"), labels, index=1, format_func=names.get, key="ends:to")
+        if act.button(text("ends_take"), width="stretch"):
+            take_ends([walks.typical(opened.codes, start), walks.typical(opened.codes, end)])
+    st.markdown(f"**{text('ends_upload')}**")
+    code = upload.code(opened, card, text("ends_add"))
+    if code is not None:
+        add_end(code)
+
+
+def export(opened: Opened, kinds: list[str]) -> None:
+    """Show a button for each kind of file; a file is made when its button is pressed."""
+    ends = state.ends(model)["codes"]
+    if len(ends) < 2:
+        st.caption(text("export_needs_two"))
+        return
+    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")))
+    stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
+    st.caption(text("export_help"))
+    there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")
+    makers["gif"] = partial(makers["gif"], there_and_back)
+    for suffix, make in makers.items():
+        st.download_button(text(f"export_{suffix}"), make, f"{stem}.{suffix}", on_click="ignore", width="stretch")
+    st.caption(text("export_named", stem=stem))
+
+
+def keep_ends() -> None:
+    """Take over the ends that the browser has just changed; what it sends of before a page's change is too late."""
+    sent = st.session_state["interpolate"].get("ends") or {}
+    if sent.get("epoch") == state.ends(model)["epoch"] and sent.get("model") == model:
+        state.set_ends(model, sent.get("codes"), card["dim"])
+
+
+def keep_position() -> None:
+    """Take over where the hand has come to rest."""
+    sent = st.session_state["interpolate"].get("position") or {}
+    state.to_link(t=repr(state.position(sent.get("t"))))
+
+
+begin()
+with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
+    with st.container(width=310):
+        pickers.open_model_dialog(model)
+    with st.container(width="content"):
+        map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
+    with st.container(width="content"):
+        titles = {name: kind.title for name, kind in known.items()}
+        kinds = pickers.several("kinds", list(known), titles, walks.favourites(card.get("geodesic"), list(known)))
+    with st.popover(text("choose_ends"), icon=":material/add_location_alt:"):
+        choose_ends()
+    with st.popover(text("export"), icon=":material/download:"):
+        export(opened, kinds)
+
+t = state.position(state.from_link("t"))
+ends = state.ends(model)
+components.mount(
+    "interpolate",
+    key="interpolate",
+    data={
+        "model": model,
+        "map": map_name,
+        "mapUrl": routes.map_address(model, map_name),
+        "classes": card["data"].get("classes", []),
+        "shape": card["shape"],
+        "kinds": [
+            {
+                "name": name,
+                "title": known[name].title,
+                "sentence": known[name].sentence,
+                "colour": list(known).index(name),
+                "closed": name in walks.FIRST,
+            }
+            for name in kinds
+        ],
+        "ends": ends,
+        "most": state.MOST_ENDS,
+        "t": t,
+        "text": all_text(card["encodes"]),
+    },
+    on_ends_change=keep_ends,
+    on_position_change=keep_position,
+)
+spelled = state.codes_to_link(ends["codes"])
+st.session_state["read:walk"] = spelled
+state.to_link(model=model, map=map_name, kinds="~".join(kinds), walk=spelled, t=repr(t))

@@ -1,0 +1,245 @@
+"""Walks on a page: the ends it offers, the files it hands out, and links that restore both bit for bit."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+from streamlit.testing.v1 import AppTest
+
+from manigen import paths
+from manigen.errors import BadInput
+from manigen.nearest import Nearest
+from manigen.ui import state, walks
+from manigen.weights import Codes
+
+DIM = 5
+
+
+def codes_of(labels: list[int], seed: int = 0) -> Codes:
+    """Codes in groups, one for each label, that do not overlap."""
+    rng = np.random.default_rng(seed)
+    z = np.array([3 * label + rng.uniform(-1, 1, DIM) for label in labels], np.float32)
+    n = len(labels)
+    return Codes(z, np.array(labels), np.zeros(n, int), np.arange(n), np.zeros(n, np.float32), ("ant", "bee", "cat"))
+
+
+class Painter:
+    """A generator whose picture shows its code's first number as a grey level."""
+
+    shape = (1, 6, 7)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        grey = np.clip(np.asarray(z)[:, 0] / 10 + 0.1, 0, 1)
+        return np.broadcast_to(grey[:, None, None, None], (len(z), *self.shape)).astype(np.float32)
+
+
+def opened(codes: Codes) -> SimpleNamespace:
+    """What the page knows of an opened model."""
+    label = lambda row: codes.classes[codes.labels[row]] if codes.labels[row] >= 0 else ""  # noqa: E731
+    return SimpleNamespace(codes=codes, nearest=Nearest(codes.z), generator=Painter(), label=label)
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+
+def test_typical_code_is_the_nearest_to_its_class_median() -> None:
+    codes = codes_of([0] * 20 + [1] * 20)
+    rows = range(20, 40)
+    median = [sorted(codes.z[row, k] for row in rows) for k in range(DIM)]
+    middle = [(values[9] + values[10]) / 2 for values in median]
+    slow = min(rows, key=lambda row: sum((codes.z[row, k] - middle[k]) ** 2 for k in range(DIM)))
+    assert walks.typical(codes, 1) == slow
+
+
+def test_typical_code_of_a_class_without_codes_is_refused_in_words() -> None:
+    with pytest.raises(BadInput, match="choose another"):
+        walks.typical(codes_of([0, 0, 1]), 2)
+
+
+def test_opening_ends_are_of_the_two_classes_that_lie_farthest_apart() -> None:
+    codes = codes_of([0] * 10 + [1] * 10 + [2] * 10)
+    assert {int(codes.labels[row]) for row in walks.opening(codes)} == {0, 2}
+
+
+def test_opening_ends_without_classes_are_far_apart() -> None:
+    codes = codes_of([-1] * 30)
+    first, second = walks.opening(codes)
+    far = np.linalg.norm(codes.z - codes.z[first], axis=1)
+    assert far[second] == far.max() > 0
+
+
+def test_random_ends_are_of_different_classes_and_the_same_for_a_seed() -> None:
+    codes = codes_of([0] * 10 + [1] * 10 + [2] * 10 + [-1] * 10)
+    drawn = [walks.at_random(codes, seed) for seed in range(40)]
+    assert all(codes.labels[a] != codes.labels[b] and min(codes.labels[a], codes.labels[b]) >= 0 for a, b in drawn)
+    assert drawn == [walks.at_random(codes, seed) for seed in range(40)]
+    assert len({tuple(pair) for pair in drawn}) > 20
+    assert {int(codes.labels[a]) for a, _ in drawn} == {0, 1, 2}
+
+
+def test_random_ends_without_classes_are_two_different_codes() -> None:
+    codes = codes_of([-1] * 4)
+    assert all(len(set(walks.at_random(codes, seed))) == 2 for seed in range(20))
+
+
+def test_one_code_alone_is_both_ends() -> None:
+    assert walks.opening(codes_of([-1])) == walks.at_random(codes_of([-1]), 0) == [0, 0]
+
+
+@pytest.mark.parametrize("ends", range(2, 17))
+def test_every_end_is_met_by_a_step(ends: int) -> None:
+    count = walks.steps(ends)
+    assert (count - 1) % (ends - 1) == 0
+    assert 16 * (ends - 1) < count <= 257  # what one message of the live path may ask for
+    stops = np.random.default_rng(ends).normal(size=(ends, DIM)).astype(np.float32)
+    line = paths.through(stops, "great_circle", count).codes
+    assert np.array_equal(line[:: (count - 1) // (ends - 1)], stops)
+
+
+def test_ink_on_paper_is_turned_for_a_model_of_light_on_dark() -> None:
+    paper = np.full((1, 8, 8), 250, np.uint8)
+    paper[0, 1:7, 1:7] = 0  # dark on average, and still paper
+    dark, light = np.zeros((4, 1, 8, 8), np.float32), np.ones((4, 1, 8, 8), np.float32)
+    assert walks.inverted(paper, dark) and walks.inverted(255 - paper, light)
+    assert not walks.inverted(paper, light) and not walks.inverted(255 - paper, dark)
+
+
+def test_kinds_begin_with_the_closed_forms_and_hold_every_file() -> None:
+    kinds = walks.kinds()
+    assert list(kinds)[:2] == ["straight", "great_circle"]
+    assert set(kinds) == set(paths.cards())
+
+
+def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:
+    known = ["straight", "great_circle", "graph"]
+    assert walks.favourites("graph", known) == ["straight", "graph"]
+    for without in ("straight", "no such kind", None):
+        assert walks.favourites(without, known) == ["straight", "great_circle"]
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_film_has_every_frame_there_and_back_and_all_kinds_side_by_side() -> None:
+    ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
+    film = Image.open(io.BytesIO(walks.film([ramp, ramp[::-1]])))
+    scale = round(walks.SIDE / 6)
+    assert film.size == ((7 + walks.GAP + 7) * scale, 6 * scale)
+    assert film.n_frames == 16
+    left = [int(np.asarray(frame.convert("L"))[3, 3]) for frame in ImageSequence.Iterator(film)]
+    right = [int(np.asarray(frame.convert("L"))[3, -3]) for frame in ImageSequence.Iterator(film)]
+    there = np.rint(255 * ramp[:, 0, 0, 0])
+    assert np.abs(np.array(left) - [*there, *there[-2:0:-1]]).max() <= 1
+    assert np.abs(np.array(right) + np.array(left) - 255).max() <= 2
+
+
+def test_film_one_way_has_each_frame_once() -> None:
+    ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
+    assert Image.open(io.BytesIO(walks.film([ramp], there_and_back=False))).n_frames == 9
+
+
+def test_strip_has_a_row_for_each_kind_with_both_ends() -> None:
+    ramp = np.linspace(0, 1, 129, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
+    sheet = np.asarray(Image.open(io.BytesIO(walks.strips([ramp, ramp[::-1]], 17))))
+    scale = round(walks.SIDE / 6) // 2
+    assert sheet.shape == ((2 * 6 + walks.GAP) * scale, (17 * 7 + 16 * walks.GAP) * scale)
+    assert (sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]) == (0, 255, 255, 0)
+
+
+def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked() -> None:
+    codes = codes_of([0] * 10 + [1] * 10)
+    model = opened(codes)
+    made: list[int] = []
+    decode = model.generator.decode
+    model.generator = SimpleNamespace(decode=lambda z: (made.append(len(z)), decode(z))[1])
+    files = walks.exports(model, ["straight", "great_circle"], codes.z[[0, 12, 3]].tolist(), 0.25)  # type: ignore[arg-type]
+    assert list(files) == ["gif", "png", "npz"] and not made
+    held = np.load(io.BytesIO(files["npz"]()), allow_pickle=False)
+    assert np.array_equal(held["ends"], codes.z[[0, 12, 3]]) and held["t"] == 0.25
+    for kind in ("straight", "great_circle"):
+        assert np.array_equal(held[kind], paths.through(codes.z[[0, 12, 3]], kind, 129).codes)
+        assert np.array_equal(held[kind][[0, 64, 128]], codes.z[[0, 12, 3]])
+    assert Image.open(io.BytesIO(files["gif"]())).n_frames == 128
+    assert Image.open(io.BytesIO(files["png"]())).format == "PNG" and made
+
+
+def test_file_names_say_model_kinds_and_ends_and_are_safe() -> None:
+    assert walks.stem("mnist-vae", ["straight"], ["3", "8"]) == "mnist-vae-straight-3-to-8"
+    wild = walks.stem("mnist-vae", ["straight"], ["../../etc", 'T-shirt/top "new"'])
+    assert "/" not in wild and '"' not in wild and not wild.startswith(".")
+    assert walks.stem("m", ["straight"], list("12345678")).endswith("1-to-2-to-3-to-4-and-on")
+    assert len(walks.stem("m" * 300, ["straight"], ["1", "2"])) <= 120
+
+
+def test_an_end_is_named_after_its_nearest_real_code() -> None:
+    codes = codes_of([0] * 5 + [2] * 5)
+    assert walks.name_of(opened(codes), codes.z[7] + 0.01) == "cat"  # type: ignore[arg-type]
+
+
+def test_an_end_without_a_class_has_a_name_of_its_own_numbers() -> None:
+    codes = codes_of([-1] * 5)
+    first, again, other = (walks.name_of(opened(codes), codes.z[row]) for row in (1, 1, 2))  # type: ignore[arg-type]
+    assert first == again != other and len(first) == 6
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_codes_come_back_from_a_link_bit_for_bit() -> None:
+    z = np.random.default_rng(3).normal(size=(16, 7)).astype(np.float32) * np.float32(1e-3)
+    spelled = state.codes_to_link(z.tolist())
+    assert spelled is not None and set(spelled) <= set("~-_") | set(map(chr, range(48, 123)))
+    assert np.array_equal(np.array(state.codes_from_link(spelled, 7), np.float32), z)
+
+
+def test_no_codes_are_no_link() -> None:
+    assert state.codes_to_link([]) is None
+
+
+@pytest.mark.parametrize("spelled", ["AAAA", "AAAAAA~!!!!", "AAAAAAA~AAAAAA", "AACAfw", "é"])
+def test_a_damaged_link_is_refused_in_words(spelled: str) -> None:
+    with pytest.raises(BadInput, match="link"):
+        state.codes_from_link(spelled, 1)
+
+
+def test_a_link_holds_at_most_as_many_ends_as_a_walk() -> None:
+    spelled = "~".join([state.spell(np.zeros(1, np.float32))] * 40)
+    assert len(state.codes_from_link(spelled, 1)) == state.MOST_ENDS
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0, 0.1 + 0.2, 1 / 3, 2**-40])
+def test_a_position_comes_back_exactly(t: float) -> None:
+    assert state.position(repr(t)) == t
+
+
+@pytest.mark.parametrize("spelled", [None, "", "nan", "inf", "-0.1", "1.01", "half", "1e400"])
+def test_a_position_that_is_none_is_the_middle(spelled: str | None) -> None:
+    assert state.position(spelled) == 0.5
+
+
+def test_ends_from_a_browser_are_checked_one_by_one() -> None:
+    def page() -> None:
+        import json
+
+        import streamlit as st
+
+        from manigen.ui import state
+
+        good = [0.25, -1.5]
+        sent = [good, [1.0], "text", None, [float("nan"), 0.0], [1e40, 0.0], {"a": 1}, good]
+        assert not state.has_ends("m")
+        state.set_ends("m", sent, 2)
+        state.set_ends("m", [*sent, *[good] * 40], 2, by_page=True)
+        state.set_ends("other", "no list", 2)
+        st.text(json.dumps([state.ends("m"), state.ends("other"), state.has_ends("other")]))
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    of_model, of_other, has_other = json.loads(app.text[0].value)
+    assert of_model == {"epoch": 1, "codes": [[0.25, -1.5]] * (state.MOST_ENDS - 6)}
+    assert of_other == {"epoch": 0, "codes": []} and has_other
