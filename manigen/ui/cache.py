@@ -7,6 +7,8 @@ here are only the pictures and tables that pages show again and again.
 from __future__ import annotations
 
 import io
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 
 from manigen import weights
 from manigen.live.library import library
+from manigen.ui import directions as room
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -52,6 +55,40 @@ def face(model: str, fingerprint: str, n: int = 24, columns: int = 8) -> bytes:
 def pictures(generator: Any, z: np.ndarray) -> np.ndarray:
     """Return the pictures of codes z (n, d) as a screen wants them: uint8 (n, h, w, c)."""
     return np.rint(generator.decode(z).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def directions(model: str, fingerprint: str, basis: str) -> room.Directions:
+    """Return the sliders' directions of a model; `fingerprint` is its codes' hash."""
+    return room.directions(library().open(model).codes.z, basis)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def within_reach(model: str, fingerprint: str, basis: str) -> float:
+    """Return the share of real codes' positions that lie on the sliders; `fingerprint` is the codes' hash."""
+    return room.within_reach(library().open(model).codes.z, directions(model, fingerprint, basis))
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
+    """Return the sliders' effects on a model's pictures, which are measured in the background; the hands go first.
+
+    `fingerprint` is its weights' hash. A `ManigenError` comes out of the future's `result`.
+    """
+    opened, models = library().open(model), library()
+    found: Future[np.ndarray] = Future()
+
+    def decode(z: np.ndarray) -> np.ndarray:
+        return models.works.decode(opened.generator, z) / np.float32(255)
+
+    def measure() -> None:
+        try:
+            found.set_result(room.effect(decode, opened.codes.z, room.directions(opened.codes.z, basis)))
+        except Exception as error:  # whoever waits must hear of it, whatever it was
+            found.set_exception(error)
+
+    Thread(target=measure, name="effects", daemon=True).start()
+    return found
 
 
 @st.cache_data(show_spinner=False)

@@ -23,6 +23,8 @@ st.html(
 st.navigation(
     [
         st.Page(PAGES / "explore.py", title=text("explore"), icon=":material/map:", default=True),
+        st.Page(PAGES / "interpolate.py", title=text("interpolate"), icon=":material/conversion_path:"),
+        st.Page(PAGES / "sliders.py", title=text("sliders"), icon=":material/tune:"),
     ],
     position="top",
 ).run()

@@ -172,7 +172,7 @@ ENGLISH: dict[str, str] = {
     "deviations": "{value} σ",
     "deviations_long": "{value} standard deviations from the mean",
     "trust": "{near} of {all} pictures of this film lie near the data.",
-    "reset_one": "Set {name} to the mean (double-click or Home)",
+    "reset_one": "Reset {name} to 0 (double-click or Home)",
     "more_rows": "Show the other {n}",
     "undo_move": "Undo (Ctrl+Z)",
     "redo_move": "Redo (Shift+Ctrl+Z)",

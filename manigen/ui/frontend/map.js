@@ -71,6 +71,7 @@ export class MapView {
       this.shadeUrl = shade(x, y, columns.label, this.box, dark);
     }
     if (!this.drawn) this.paint();
+    if (!plotlyUrl) return; // a small map that is only looked at stays a picture
     const Plotly = await loadPlotly(plotlyUrl);
     if (this.columns !== columns) return; // overtaken while the script was loading
     await this.react(Plotly);
@@ -99,8 +100,9 @@ export class MapView {
       y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
   }
 
+  // Kept from one change of size to the next: to ask the page again after something was written makes it lay out anew.
   size() {
-    return [Math.max(this.root.clientWidth, 1), Math.max(this.root.clientHeight, 1)];
+    return (this.known ??= [Math.max(this.root.clientWidth, 1), Math.max(this.root.clientHeight, 1)]);
   }
 
   toPixel([x, y]) {
@@ -254,6 +256,7 @@ export class MapView {
   }
 
   resize() {
+    this.known = null;
     const [width, height] = this.size();
     const ratio = devicePixelRatio || 1;
     this.overlay.width = width * ratio;

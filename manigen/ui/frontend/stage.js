@@ -15,9 +15,10 @@ export class Stage {
     this.frame = element("div", "mg-frame", [this.big, element("span", "mg-tag", [text.generated]), this.smoother]);
     this.verdict = element("div", "mg-verdict", [], { "aria-live": "polite" });
     const readouts = element("dl", "mg-numbers");
+    this.heading = element("div", "mg-head", [text.neighbours]);
     this.near = element("div", "mg-near");
     this.element = element("section", "mg-stage", [this.frame, this.verdict, readouts,
-      element("div", "mg-head", [text.neighbours]), this.near], { "aria-label": text.stage_label });
+      this.heading, this.near], { "aria-label": text.stage_label });
     for (let i = 0; i < NEIGHBOURS; i++)
       this.near.append(element("button", "", [element("canvas", "mg-picture"), element("span")],
         { type: "button", title: text.pin_this, onclick: () => this.choose(i) }));
@@ -26,6 +27,12 @@ export class Stage {
       this.values[key] = element("dd", "", ["–"]);
       readouts.append(element("dt", "", [text[key]], { title: text[`${key}_help`] ?? "" }), this.values[key]);
     }
+  }
+
+  // Other words: of a model that was never shown a picture's code, some things are not true.
+  speak(text) {
+    this.text = text;
+    this.heading.textContent = text.neighbours;
   }
 
   // Draw a reply's first picture now; its words and small pictures follow the hand at the screen's own pace.

@@ -1,0 +1,121 @@
+// A small map that tells where a code lies: painted once, a bead on it, its trail, and lines to the nearest real codes.
+// A click anywhere asks for the code behind that place.
+
+import { loadColumns, MapView } from "./map.js";
+import { element, fill } from "./parts.js";
+
+const TRAIL = 40; // places
+
+export class PlaceMap {
+  // on: { start(code) when a place is clicked, say(sentence) }
+  constructor(text, live, on) {
+    Object.assign(this, { text, live, on, trail: [] });
+    this.field = element("div", "mg-map mg-place", [], { role: "img", "aria-label": text.place_map });
+    this.hint = element("div", "mg-hint", [text.place_hint]);
+    this.map = new MapView(this.field, { pin: (place) => this.start(place), moved: () => this.draw() });
+    this.field.append(this.hint);
+  }
+
+  async show({ model, map, mapUrl, classes }, dark) {
+    const changed = mapUrl !== this.mapUrl;
+    Object.assign(this, { model, name: map, mapUrl, classes, dark });
+    this.field.hidden = !mapUrl;
+    if (!mapUrl) return;
+    try {
+      if (changed) {
+        const columns = await loadColumns(mapUrl);
+        if (this.mapUrl !== mapUrl) return;
+        Object.assign(this, { columns, trail: [], at: null });
+      }
+      if (this.columns) await this.map.show(this.columns, { plotlyUrl: null, colourBy: "label", classes, dark });
+      this.centres = this.map.centres();
+    } catch (problem) {
+      this.on.say(fill(this.text.map_failed, { why: problem.message }));
+    }
+    this.draw();
+  }
+
+  // Rows of the real codes: all, and by class.
+  rows() {
+    return this.columns?.row ?? [];
+  }
+
+  members() {
+    return new Map([...(this.map.groups ?? [])].filter(([group]) => group >= 0));
+  }
+
+  start(place) {
+    this.live.ask("place", { op: "hover", model: this.model, map: this.name, at: place, want_code: true }, (reply) => {
+      if (reply.error) this.on.say(reply.error);
+      else if (reply.header.model === this.model) this.on.start(reply.header.code);
+    }, null);
+  }
+
+  // The bead is put elsewhere: the way there was no way through the codes, so it leaves no trail.
+  lift() {
+    this.trail = [];
+  }
+
+  stand(at, level, neighbours) {
+    this.trail.push(at);
+    if (this.trail.length > TRAIL) this.trail.shift();
+    Object.assign(this, { at, neighbours });
+    this.field.dataset.level = level;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.columns || !this.map?.overlay) return;
+    const pen = this.map.overlay.getContext("2d");
+    const [width, height] = this.map.size();
+    pen.clearRect(0, 0, width, height);
+    this.names(pen);
+    if (!this.at) return;
+    const ink = this.dark ? "255,255,255" : "20,22,30";
+    const points = this.trail.map((place) => this.map.toPixel(place));
+    pen.lineWidth = 2;
+    for (let i = 1; i < points.length; i++) {
+      pen.strokeStyle = `rgba(${ink},${(0.75 * i) / points.length})`;
+      pen.beginPath();
+      pen.moveTo(...points[i - 1]);
+      pen.lineTo(...points[i]);
+      pen.stroke();
+    }
+    const [x, y] = points.at(-1);
+    pen.lineWidth = 1.2;
+    pen.strokeStyle = `rgba(${ink},.5)`;
+    for (const { row } of this.neighbours ?? []) {
+      pen.beginPath();
+      pen.moveTo(x, y);
+      pen.lineTo(...this.map.toPixel([this.columns.x[row], this.columns.y[row]]));
+      pen.stroke();
+    }
+    pen.beginPath();
+    pen.arc(x, y, 8, 0, 7);
+    pen.fillStyle = getComputedStyle(this.field).getPropertyValue("--mg-state") || "#4F46C8";
+    pen.fill();
+    pen.lineWidth = 2.5;
+    pen.strokeStyle = "#fff";
+    pen.stroke();
+  }
+
+  names(pen) {
+    pen.font = `700 15px ${getComputedStyle(this.field).fontFamily}`;
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.strokeStyle = this.dark ? "rgba(18,20,26,.8)" : "rgba(255,255,255,.85)";
+    pen.fillStyle = this.dark ? "#fff" : "#1b1d22";
+    for (const [group, place] of this.centres ?? []) {
+      const at = this.map.toPixel(place);
+      const name = this.classes[group] ?? String(group);
+      pen.strokeText(name, ...at);
+      pen.fillText(name, ...at);
+    }
+  }
+
+  destroy() {
+    this.map.destroy();
+  }
+}
