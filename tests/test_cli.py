@@ -145,7 +145,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(
     family: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("train", family, *QUICK, "--images", 640)
-    step = Training._step
+    step, handler = Training._step, signal.getsignal(signal.SIGINT)
 
     def interrupted(run: Training) -> dict[str, float]:
         if run.index == 3:
@@ -158,7 +158,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(
     said = err.strip().splitlines()[-1]
     assert status == 130 and out == ""
     assert is_one_sentence(said) and "256 of 640" in said and "whole" in said and "--resume" in said
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     assert checkpoint.read(Path("broken"))[1]["seen"] == 256
 
     status, _, err = terminal(*words, "--out", "broken")  # it is not begun over by mistake
@@ -206,7 +206,10 @@ def test_ctrl_c_and_kill_leave_a_whole_checkpoint(tmp_path: Path) -> None:
     assert seen > 0
 
 
-def test_a_folder_that_cannot_be_written_is_found_out_before_the_training(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_found_out_before_the_training(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Training, "_step", lambda run: pytest.fail("trained in vain"))
     (tmp_path / "file").write_text("")
     status, out, err = terminal("train", "vae", *QUICK, "--images", 10**9, "--out", "file/mine")
     assert status == 2 and out == "" and "could not be written" in err.strip().splitlines()[-1]
@@ -266,7 +269,10 @@ def test_pictures_of_ones_own_are_encoded(asked: Callable[..., dict[str, Any]], 
         archive.write("own/ones/00.png", "ones/00.png")
         archive.write("own/fives/01.png", "fives/01.png")
     assert asked("encode", "mnist-vae", "own.zip", "--out", "zip.npz")["images"] == 2
-    assert asked("encode", "mnist-vae", "own/ones/00.png", "--out", "one.npz")["images"] == 1
+    Path("alone").mkdir()
+    Path("own/ones/00.png").rename("alone/00.png")
+    assert asked("encode", "mnist-vae", "alone", "--out", "alone.npz")["images"] == 1
+    assert asked("encode", "mnist-vae", "alone/00.png", "--out", "one.npz")["images"] == 1
     np.testing.assert_allclose(files.read_npz(Path("one.npz"))["z"], expected[:1], atol=1e-4)
     status, _, err = terminal("encode", "mnist-vae", "own", "--out", "own.npz")
     assert status == 0 and "broken.png is no PNG" in err and "Traceback" not in err

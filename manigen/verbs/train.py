@@ -80,8 +80,7 @@ def _train(begun: Run, out: str) -> None:
     """Take every step of a run, with a bar, a checkpoint now and then, and one when it is stopped."""
     from tqdm import tqdm
 
-    begun.save()  # a folder that cannot be written to is found out now, not after an hour
-    saved, held_out = time.monotonic(), ""
+    held_out = ""
     bar = tqdm(
         total=begun.training.budget,
         initial=begun.training.seen,
@@ -91,6 +90,8 @@ def _train(begun: Run, out: str) -> None:
         mininterval=0.2 if sys.stderr.isatty() else 10,
     )
     with bar, _asked_to_stop() as asked:
+        begun.save()  # a folder that cannot be written to is found out now, not after an hour
+        saved = time.monotonic()
         for step in begun.steps():
             if step.held_out is not None:
                 held_out = f"held-out {step.held_out:.4g}, "
