@@ -1,0 +1,158 @@
+"""The Interpolate page in a real browser, on a shipped model."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.e2e
+LOOK = ".mg-look:nth-of-type({}) canvas"
+FIRST, SECOND = LOOK.format(1), LOOK.format(2)
+
+
+@pytest.fixture
+def walker(visit):
+    """Someone on the page with the two ends it opens with, every frame decoded."""
+    return ready(visit("/interpolate"))
+
+
+def ready(one):
+    one.page.wait_for_selector('.mg-row[data-kind="straight"][data-empty="false"]')
+    one.page.wait_for_selector('.mg-row[data-kind="great_circle"][data-empty="false"]')
+    return one
+
+
+def film(one):
+    return one.page.locator(".mg-scrub")
+
+
+def t(one) -> float:
+    return float(film(one).get_attribute("aria-valuenow"))
+
+
+def drag(one, start: float, end: float, steps: int = 12) -> None:
+    one.page.mouse.move(*one.place(start, 0.5, ".mg-track"))
+    one.page.mouse.down()
+    one.page.mouse.move(*one.place(end, 0.5, ".mg-track"), steps=steps)
+
+
+def test_a_first_visit_is_not_empty(walker):
+    assert walker.page.locator(".mg-end").count() == 2
+    assert walker.page.locator(".mg-row").count() == 2
+    assert walker.picture(FIRST) != walker.picture(SECOND)
+
+
+def test_pictures_change_while_the_hand_drags_and_both_kinds_move_together(walker):
+    drag(walker, 0.1, 0.1)
+    seen = [walker.picture(FIRST)], [walker.picture(SECOND)]
+    for at in (0.3, 0.5, 0.7, 0.9):  # the button stays down: nothing waits for its release
+        for selector, pictures in zip((FIRST, SECOND), seen, strict=True):
+            if selector == FIRST:
+                walker.changes(lambda at=at: walker.page.mouse.move(*walker.place(at, 0.5, ".mg-track")), FIRST)
+            pictures.append(walker.picture(selector))
+    walker.page.mouse.up()
+    assert len(set(seen[0])) == 5
+    assert len(set(seen[1])) == 5
+
+
+def test_the_keyboard_walks_and_reaches_both_ends(walker):
+    film(walker).focus()
+    before = t(walker)
+    walker.changes(lambda: [walker.page.keyboard.press("ArrowRight") for _ in range(5)], FIRST)
+    assert t(walker) > before
+    walker.page.keyboard.press("Home")
+    start = walker.picture(FIRST)
+    assert t(walker) == 0
+    assert start == walker.picture(SECOND)  # both kinds begin at the same picture
+    walker.page.keyboard.press("End")
+    walker.page.wait_for_function("document.querySelector('.mg-scrub').getAttribute('aria-valuenow') != 0")
+    assert walker.picture(FIRST) != start
+
+
+def test_play_moves_by_itself_and_space_stops_it(walker):
+    film(walker).focus()
+    walker.page.keyboard.press("Home")
+    walker.changes(lambda: walker.page.keyboard.press("Space"), FIRST)
+    walker.changes(lambda: None, FIRST)
+    walker.page.keyboard.press("Space")
+
+
+def test_a_link_restores_the_very_same_picture(walker, visit):
+    drag(walker, 0.3, 0.37)
+    walker.page.mouse.up()
+    walker.page.wait_for_url(re.compile(r"walk=[^&]+~.*"))
+    walker.page.wait_for_url(re.compile(r"[?&]t=0\.3\d+"))
+    friend = ready(visit("/interpolate?" + walker.page.url.partition("?")[2]))
+    friend.page.wait_for_function(
+        "(t) => document.querySelector('.mg-scrub').getAttribute('aria-valuenow') === t",
+        arg=film(walker).get_attribute("aria-valuenow"),
+    )
+    for selector in (FIRST, SECOND):
+        friend.page.wait_for_function(
+            "([s, wanted]) => document.querySelector(s).toDataURL() === wanted", arg=[selector, walker.picture(selector)]
+        )
+
+
+def test_a_click_on_the_map_adds_an_end_and_undo_takes_it_back(walker):
+    walker.page.mouse.click(*walker.place(0.5, 0.45, ".mg-map"))
+    walker.page.wait_for_function("document.querySelectorAll('.mg-end').length === 3")
+    walker.page.locator(".mg-transport .mg-round").last.click()
+    walker.page.wait_for_function("document.querySelectorAll('.mg-end').length === 2")
+
+
+def test_dragging_an_end_on_the_map_walks_elsewhere_while_it_moves(walker):
+    film(walker).focus()
+    walker.page.keyboard.press("Home")
+    box = walker.page.locator(".mg-handle").first.bounding_box()
+    walker.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    walker.page.mouse.down()
+    walker.changes(lambda: walker.page.mouse.move(*walker.place(0.6, 0.6, ".mg-map"), steps=8), FIRST)
+    walker.page.mouse.up()
+
+
+def test_the_ends_can_be_an_uploaded_picture_and_a_bad_file_is_one_sentence(walker, tmp_path):
+    bad, good = tmp_path / "not-a-picture.png", tmp_path / "seven.png"
+    bad.write_text("words")
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[6:8, 8:20] = pixels[8:22, 17:19] = 255
+    Image.fromarray(pixels).save(good)
+    walker.page.get_by_role("button", name="Choose ends").click()
+    chooser = walker.page.locator('input[type="file"]')
+    chooser.set_input_files(bad)
+    walker.page.get_by_text(re.compile("not-a-picture.png")).last.wait_for()
+    walker.page.locator('[data-testid="stAlert"]').first.wait_for()
+    chooser.set_input_files(good)
+    walker.page.get_by_role("button", name="Add as an end").click()
+    walker.page.wait_for_function("document.querySelectorAll('.mg-end').length === 3")
+
+
+def test_exports_hold_what_is_on_screen(walker):
+    walker.page.get_by_role("button", name="Export").click()
+    given = {}
+    for name in ("GIF", "PNG", "npz"):
+        button = walker.page.locator('[data-testid="stDownloadButton"] button').filter(has_text=name).first
+        with walker.page.expect_download() as download:
+            button.click()
+        given[name] = download.value.path()
+    assert Image.open(given["GIF"]).n_frames >= 16
+    assert Image.open(given["PNG"]).width > 16 * 28
+    with np.load(given["npz"], allow_pickle=False) as kept:
+        assert any(array.ndim == 2 and array.shape[1] == 16 for array in kept.values())
+
+
+def test_pins_of_the_explore_page_become_the_ends(explore):
+    for n, at in enumerate([(0.3, 0.4), (0.6, 0.5), (0.5, 0.6)], 1):
+        explore.page.mouse.click(*explore.place(*at))
+        explore.page.wait_for_function(f"document.querySelectorAll('.mg-pin').length === {n}")
+    explore.page.get_by_role("button", name="Walk between them").click()
+    ready(explore)
+    assert explore.page.locator(".mg-end").count() == 3
+
+
+def test_a_generator_without_an_encoder_says_it_cannot_read_an_upload(visit):
+    one = ready(visit("/interpolate?model=mnist-gan"))
+    one.page.get_by_role("button", name="Choose ends").click()
+    one.page.get_by_text(re.compile("no encoder|cannot read")).wait_for()
