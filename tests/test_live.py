@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import oracles
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,6 +30,7 @@ from manigen.live.static import Static
 from manigen.models import Generator, build
 from manigen.nearest import Nearest
 from manigen.weights import Codes
+from tests import oracles
 
 
 class Plates(Generator):
