@@ -4,4 +4,5 @@ import streamlit as st
 
 from manigen.live import routes
 
+routes.warm("mnist-vae")
 app = st.App("manigen/ui/router.py", routes=routes.routes())

@@ -93,8 +93,8 @@ def drag(browser: Any, address: str, seconds: float) -> dict[str, float]:
     """Drag the thumb of the film strip back and forth."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/interpolate")
-    page.wait_for_selector('[data-ready="true"]', timeout=90_000)
-    box = page.locator(".mg-strip").first.bounding_box()
+    page.wait_for_selector('.mg-row[data-kind="great_circle"][data-empty="false"]', timeout=90_000)
+    box = page.locator(".mg-track").first.bounding_box()
     y = box["y"] + box["height"] / 2
 
     def sway(t: float) -> tuple[float, float]:
@@ -143,11 +143,11 @@ def stock(browser: Any, address: str, seconds: float) -> dict[str, float]:
 
 def measure(seconds: float) -> dict[str, float]:
     """Run all three side by side and return their figures."""
-    with served(ROOT / "app.py") as ours, served(ROOT / "benchmarks" / "stock" / "slider.py") as other:
-        with chromium() as browser:
-            figures = hover(browser, ours, seconds)
-            figures |= drag(browser, ours, seconds)
-            figures |= stock(browser, other, seconds)
+    stock_script = ROOT / "benchmarks" / "stock" / "slider.py"
+    with served(ROOT / "app.py") as ours, served(stock_script) as other, chromium() as browser:
+        figures = hover(browser, ours, seconds)
+        figures |= drag(browser, ours, seconds)
+        figures |= stock(browser, other, seconds)
     slowest = max(figures["hover_p95_ms"], figures["drag_p95_ms"])
     return {**figures, "p95_ms": slowest, "speedup": round(figures["stock_key_p50_ms"] / max(slowest, 1e-3), 1)}
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from manigen.errors import ManigenError
 from manigen.live import routes
+from manigen.live.library import library
 from manigen.ui import cache, components, pickers, selection, state
 from manigen.ui.text import all_text, text
 
@@ -15,6 +16,12 @@ COLOURS = ("label", "error", "distance")
 
 model = pickers.model()
 card = cache.cards()[model]
+try:
+    library().open(model)
+except ManigenError as problem:
+    st.error(str(problem))
+    pickers.open_model_dialog(model)
+    st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar"):
     with st.container(width=310):
         pickers.open_model_dialog(model)

@@ -6,42 +6,37 @@ here are only the pictures and tables that pages show again and again.
 
 from __future__ import annotations
 
-import io
 from concurrent.futures import Future
 from threading import Thread
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from manigen import weights
+from manigen.errors import ManigenError
+from manigen.figures import pictures
 from manigen.live.library import library
 from manigen.ui import directions as room
+from manigen.ui.state import DEFAULT_MODEL
 
 
 @st.cache_data(ttl=10, show_spinner=False)
+def at_hand() -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return every model's card by name, and a sentence for each that cannot be read; anew every ten seconds."""
+    read, problems = {}, []
+    for name in weights.names():
+        try:
+            read[name] = weights.info(name)
+        except ManigenError as problem:
+            problems.append(str(problem))
+    return read, problems
+
+
 def cards() -> dict[str, dict[str, Any]]:
-    """Every model's card by name, the default first; looked up anew every ten seconds, so a new model appears."""
-    return {name: weights.info(name) for name in weights.names()}
-
-
-def sheet(x: np.ndarray, columns: int, gap: int = 1) -> Image.Image:
-    """Return uint8 pictures x (n, h, w, c) as one image, `columns` side by side."""
-    n, height, width, channels = x.shape
-    rows = -(-n // columns)
-    field = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), np.uint8)
-    for at in range(n):
-        top, left = (at // columns) * (height + gap), (at % columns) * (width + gap)
-        field[top : top + height, left : left + width] = x[at]
-    return Image.fromarray(field[..., 0] if channels == 1 else field)
-
-
-def png(image: Image.Image, scale: int = 1) -> bytes:
-    """Return an image as PNG bytes, each pixel `scale` pixels wide."""
-    buffer = io.BytesIO()
-    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
-    return buffer.getvalue()
+    """Return every readable model's card by name, the default first."""
+    read, _ = at_hand()
+    return {name: read[name] for name in sorted(read, key=lambda name: (name != DEFAULT_MODEL, name))}
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -49,12 +44,8 @@ def face(model: str, fingerprint: str, n: int = 24, columns: int = 8) -> bytes:
     """Return a small grid of a model's pictures as PNG; `fingerprint` is its weights' hash, so a new one is painted."""
     opened = library().open(model)
     rows = np.linspace(0, len(opened.codes) - 1, n).astype(int)
-    return png(sheet(pictures(opened.generator, opened.codes.z[rows]), columns), 2)
-
-
-def pictures(generator: Any, z: np.ndarray) -> np.ndarray:
-    """Return the pictures of codes z (n, d) as a screen wants them: uint8 (n, h, w, c)."""
-    return np.rint(generator.decode(z).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+    painted = library().works.decode(opened.generator, opened.codes.z[rows])
+    return pictures.png(pictures.sheet(painted, columns), 2)
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)

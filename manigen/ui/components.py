@@ -21,7 +21,9 @@ export default function (component) {
   let left = false;
   module ??= import(new URL("%s", location.origin).href);
   module.then((loaded) => { if (!left) leave = loaded.default(component); })
-    .catch((problem) => { component.parentElement.textContent = "ManiGen's page script could not be loaded: " + problem.message; });
+    .catch((problem) => {
+      component.parentElement.textContent = "ManiGen's page script could not be loaded: " + problem.message;
+    });
   return () => { left = true; leave?.(); };
 }
 """

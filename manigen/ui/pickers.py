@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from manigen.errors import ManigenError
 from manigen.ui import cache, state
 from manigen.ui.text import text
 
@@ -74,6 +75,8 @@ def open_model_dialog(current: str) -> None:
 
 @st.dialog(text("choose_model"), width="large")
 def _dialog(current: str) -> None:
+    for problem in cache.at_hand()[1]:
+        st.warning(problem)
     columns = st.columns(2)
     for at, (name, card) in enumerate(cache.cards().items()):
         with columns[at % 2].container(border=True):
@@ -81,9 +84,15 @@ def _dialog(current: str) -> None:
 
 
 def _card(name: str, card: dict[str, Any], is_current: bool) -> None:
-    st.image(cache.face(name, card["files"]["model.safetensors"]), width="stretch")
-    st.markdown(f"**{card.get('title', name)}**  \n{card['data'].get('title', card['data']['name'])} · {card['family']}")
+    try:
+        st.image(cache.face(name, card["files"]["model.safetensors"]), width="stretch")
+    except ManigenError as problem:
+        st.error(str(problem))
+        return
+    data = card["data"].get("title", card["data"]["name"])
+    st.markdown(f"**{card.get('title', name)}**  \n{data} · {card['family']}")
     st.caption(card.get("sentence", ""))
-    if st.button(text("opened_model" if is_current else "open_model"), key=f"open:{name}", disabled=is_current, width="stretch"):
-        state.to_link(model=name, map=None, ends=None)
+    word = text("opened_model" if is_current else "open_model")
+    if st.button(word, key=f"open:{name}", disabled=is_current, width="stretch"):
+        state.to_link(model=name, **dict.fromkeys(state.OF_A_MODEL))
         st.rerun()

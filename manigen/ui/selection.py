@@ -72,10 +72,12 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
     picked = rows[np.linspace(0, len(rows) - 1, min(GALLERY, len(rows))).astype(int)]
     with gallery:
         st.caption(text("selection_gallery"))
-        st.image(pictures.png(pictures.sheet(opened.generator.decode(codes.z[picked]), 12), 3), width="stretch")
+        painted = library().works.decode(opened.generator, codes.z[picked])
+        st.image(pictures.png(pictures.sheet(painted, 12), 3), width="stretch")
     with mean:
         st.caption(text("selection_mean"))
-        average = opened.generator.decode(codes.z[rows[:: max(1, len(rows) // 2000)]]).mean(axis=0, keepdims=True)
+        some = library().works.decode(opened.generator, codes.z[rows[:: max(1, len(rows) // 2000)]])
+        average = np.rint(some.mean(axis=0, keepdims=True)).astype(np.uint8)
         st.image(pictures.png(pictures.sheet(average, 1), 6), width="stretch")
     with classes:
         st.caption(text("selection_classes"))

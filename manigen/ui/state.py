@@ -22,6 +22,7 @@ MOST_PINS = 24
 MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-vae"
+OF_A_MODEL = ("map", "ends", "walk", "code")  # what a link says that means nothing for another model
 
 
 def spell(code: np.ndarray) -> str:
@@ -86,11 +87,11 @@ def _remember(key: str, value: str | None) -> None:
         st.session_state[key] = value
 
 
-# --- the tray -----------------------------------------------------------------------------------------------------------
+# --- the tray ---------------------------------------------------------------------------------------------------------
 
 
 def tray() -> dict[str, Any]:
-    """Return this session's tray: `pins` ({code, at, model, map}) and an `epoch` that changes when a page changes it."""
+    """Return this session's tray: `pins` ({code, at, model, map}), and an `epoch` that a page's change raises."""
     return st.session_state.setdefault("tray", {"epoch": 0, "pins": []})
 
 

@@ -140,7 +140,7 @@ ENGLISH: dict[str, str] = {
     "walk_pace": "{device} · hand to frame {draw} ms",
     "walk_pace_exact": "{device} · hand to frame {draw} ms, to the exact picture {live} ms",
     "walk_lost": "Connection lost. The frames already here still move; the rest follows when it is back.",
-    "walk_from_data": "{value} × from data",
+    "walk_from_data": "from data",
     "walk_torn": "the map is torn here",
     "walk_torn_help": "Two codes that are neighbours on the walk lie far apart on this map: flattening has torn them.",
     "export": "Export",
@@ -199,6 +199,8 @@ ENGLISH: dict[str, str] = {
     "drawn_neighbours": "Nearest drawn codes, as the model paints them",
     "drawn_distance_help": "How far this code is from the nearest of the codes that were drawn for the map. 1 is as far as 95 % of them are from "
     "their own nearest.",
+    "drawn_walk_from_data": "from draws",
+    "drawn_walk_farthest_help": "The largest distance to the codes that were drawn for the map. 1 is as far as 95 % of them are from their own nearest.",
     "drawn_level_near": "Among the draws.",
     "drawn_level_near_more": "Codes like this one are drawn often.",
     "drawn_level_edge": "Leaving the draws.",
@@ -224,5 +226,9 @@ def all_text(encodes: bool = True) -> dict[str, str]:
 
     Of a model that does not encode, codes are draws and no pictures' codes: sentences on data say so (`drawn_NAME`).
     """
-    drawn = {} if encodes else {key.removeprefix("drawn_"): words for key, words in ENGLISH.items() if key.startswith("drawn_")}
+    drawn = (
+        {}
+        if encodes
+        else {key.removeprefix("drawn_"): words for key, words in ENGLISH.items() if key.startswith("drawn_")}
+    )
     return {**ENGLISH, **drawn}

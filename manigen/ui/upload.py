@@ -40,7 +40,8 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         st.error(str(problem))
         return None
     left, right = st.columns(2)
-    for column, x, words in ((left, picture.transpose(1, 2, 0)[None], "ends_yours"), (right, painted, "ends_reconstructed")):
+    shown = (left, picture.transpose(1, 2, 0)[None], "ends_yours"), (right, painted, "ends_reconstructed")
+    for column, x, words in shown:
         scale = max(1, SIDE // card["shape"][1])
         column.image(pictures.png(pictures.sheet(x, 1), scale), text(words), width=SIDE)
     return found if st.button(act, type="primary", width="stretch") else None

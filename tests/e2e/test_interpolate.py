@@ -91,9 +91,8 @@ def test_a_link_restores_the_very_same_picture(walker, visit):
         arg=film(walker).get_attribute("aria-valuenow"),
     )
     for selector in (FIRST, SECOND):
-        friend.page.wait_for_function(
-            "([s, wanted]) => document.querySelector(s).toDataURL() === wanted", arg=[selector, walker.picture(selector)]
-        )
+        same = "([s, wanted]) => document.querySelector(s).toDataURL() === wanted"
+        friend.page.wait_for_function(same, arg=[selector, walker.picture(selector)])
 
 
 def test_a_click_on_the_map_adds_an_end_and_undo_takes_it_back(walker):
