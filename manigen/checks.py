@@ -71,7 +71,8 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         array = np.asarray(values)
         if array.dtype.kind not in "fiub":
             raise TypeError
-        return array.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused as such
+            return array.astype(np.float32, copy=False)
     except (TypeError, ValueError):
         raise BadInput(f"{what} must be an array of numbers, all rows of the same length.") from None
 

@@ -310,3 +310,9 @@ def test_the_critics_penalty_is_the_squared_slope_of_its_scores() -> None:
     w = torch.tensor([1.0, -2.0, 3.0])
     x = torch.rand(5, 3, requires_grad=True)
     torch.testing.assert_close(steepness(x @ w, x), w.square().sum())  # a plane is equally steep everywhere
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_code_too_large_for_its_numbers_is_refused_without_a_warning() -> None:
+    with pytest.raises(BadInput, match="row 1 holds NaN or infinity"):
+        small("vae").decode(np.array([[0.0] * 5, [1e300] * 5]))
