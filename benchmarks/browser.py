@@ -19,7 +19,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+# Without a GPU, WebGL is drawn by SwiftShader and the page put together by the browser's own software compositor.
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"]
 
 
 def free_port() -> int:

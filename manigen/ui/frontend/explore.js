@@ -7,6 +7,7 @@ import { draw } from "./picture.js";
 import { NEIGHBOURS, Stage } from "./stage.js";
 import { Tray } from "./tray.js";
 
+const REST = 120; // ms without a move after which a hand rests
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
 
 class Explore {
@@ -46,7 +47,7 @@ class Explore {
     this.lens = element("canvas", "mg-picture", [], { "aria-hidden": "true" });
     this.loupe = element("div", "mg-loupe", [element("figure", "", [this.lens])], { hidden: "" });
     this.field = element("div", "mg-map", [], { tabindex: "0", role: "application", "aria-label": text.map_label });
-    this.stage = new Stage(text, this.live, { neighbour: ({ row }) => this.pin({ row }), settled: () => this.overlay() });
+    this.stage = new Stage(text, this.live, { neighbour: ({ row }) => this.pin({ row }), settled: () => this.lines && this.overlay() });
     this.tray = new Tray(text, this.live, {
       say: (sentence, action) => this.say(sentence, action),
       share: (pins) => this.share(pins),
@@ -96,6 +97,7 @@ class Explore {
   look(place, pixel, moment) {
     this.place = place;
     this.moveLoupe(pixel);
+    this.rest();
     const { model, map } = this.data;
     this.live.ask("hover", { op: "hover", model, map, at: place, k: NEIGHBOURS }, (reply) => this.show(reply), moment);
   }
@@ -117,12 +119,25 @@ class Explore {
     this.stage.show(reply);
   }
 
+  // Lines to the neighbours are drawn where the hand rests; while it moves they would only be in the way.
+  rest() {
+    clearTimeout(this.resting);
+    if (this.lines) {
+      this.lines = false;
+      this.overlay();
+    }
+    this.resting = setTimeout(() => {
+      this.lines = true;
+      this.overlay();
+    }, REST);
+  }
+
   overlay() {
     const pen = this.map?.overlay?.getContext("2d");
     if (!pen || !this.columns) return;
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
-    if (this.header && this.place) {
+    if (this.lines && this.header && this.place) {
       const [px, py] = this.map.toPixel(this.place);
       pen.lineWidth = 1.4;
       pen.strokeStyle = pen.fillStyle = this.dark ? "rgba(255,255,255,.75)" : "rgba(20,22,30,.6)";

@@ -1,6 +1,6 @@
 // The film: a strip of frames for each kind of path, one above the other; together they are one slider.
 
-import { element, fill } from "./parts.js";
+import { element, fill, MOVE } from "./parts.js";
 
 const SHARE = 0.072; // of the screen's height that a frame is about wide: two kinds leave room for stage and map
 const FEWEST = 16; // frames of a strip, where the screen has room for them
@@ -56,7 +56,7 @@ export class Film {
     const row = this.rows.get(name);
     row.paint = paint;
     this.fillRow(row);
-    row.element.dataset.waiting = row.element.dataset.empty = "";
+    row.element.dataset.empty = "false";
   }
 
   fillRow(row) {
@@ -73,7 +73,7 @@ export class Film {
     values.length.textContent = length.toFixed(1);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * evenness).toFixed(0) });
     const farthest = Math.max(...distance);
-    values.farthest.textContent = fill(text.times, { value: farthest.toFixed(2) });
+    values.farthest.textContent = fill(text.times, { value: tidy(farthest) });
     values.search.textContent = converged ? text.walk_converged : text.walk_stopped;
     values.search.dataset.level = converged ? "" : "edge";
     const words = notes.length ? notes.join(" ") : kind.sentence;
@@ -83,10 +83,9 @@ export class Film {
 
   // A sentence instead of the card's own: that a search runs, or why it failed.
   say(name, sentence, level = "") {
-    const { note, element: row } = this.rows.get(name);
+    const { note } = this.rows.get(name);
     note.textContent = note.title = sentence;
     note.dataset.level = level;
-    row.dataset.waiting = "true";
   }
 
   // --- where it is ----------------------------------------------------------------------------------------------------
@@ -132,7 +131,7 @@ export class Film {
       this.on.hold(true);
       this.on.scrub(at(event), event.timeStamp);
     });
-    this.scrub.addEventListener("pointermove", (event) => this.held && this.on.scrub(at(event), event.timeStamp));
+    this.scrub.addEventListener(MOVE, (event) => this.held && this.on.scrub(at(event), event.timeStamp));
     const let_go = () => {
       if (!this.held) return;
       this.held = false;
@@ -157,4 +156,9 @@ export function swatch(kind) {
   line.setAttribute("stroke-dasharray", DASHES[kind.colour % DASHES.length].join(" "));
   svg.append(line);
   return svg;
+}
+
+// A distance as one reads it: 0.87, 3.1, 255.
+export function tidy(distance) {
+  return distance.toFixed(distance < 2 ? 2 : distance < 100 ? 1 : 0);
 }

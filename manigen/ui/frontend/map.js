@@ -3,7 +3,7 @@
 // Positions on it have no units, so there are no axes and no grid. The first paint is a plain canvas, drawn as soon as
 // the columns arrive; Plotly takes over when its script is ready. Hover works on both, anywhere, also where no point is.
 
-import { element } from "./parts.js";
+import { element, MOVE } from "./parts.js";
 
 export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#44BB99",
   "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
@@ -283,7 +283,7 @@ export class MapView {
       return [event.clientX - frame.left, event.clientY - frame.top];
     };
     let down = null;
-    this.root.addEventListener("pointermove", (event) => {
+    this.root.addEventListener(MOVE, (event) => {
       if (!this.columns) return;
       const pixel = pixelOf(event);
       this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp, event.buttons > 0);

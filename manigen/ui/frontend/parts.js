@@ -12,6 +12,9 @@ export function element(tag, className = "", content = [], attributes = {}) {
   return made;
 }
 
+// Raw updates come as the hand moves; plain moves wait for the next frame of the screen.
+export const MOVE = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
+
 // "{n} of {all}" filled in.
 export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");

@@ -3,7 +3,7 @@
 // Its value is in standard deviations of the real codes. The film reaches from -reach to reach; a code may lie beyond,
 // and the thumb then waits at the end of the track with an arrow while the number tells the truth.
 
-import { element, fill, icon } from "./parts.js";
+import { element, fill, icon, MOVE } from "./parts.js";
 import { imageOf } from "./picture.js";
 
 const STEP = 0.1; // of an arrow key, in standard deviations
@@ -123,7 +123,7 @@ export class Slider {
         frame = { left: frame.left + off, width: frame.width };
       } else turn(event);
     });
-    this.track.addEventListener("pointermove", (event) => frame && turn(event));
+    this.track.addEventListener(MOVE, (event) => frame && turn(event));
     for (const over of ["pointerup", "pointercancel", "lostpointercapture"])
       this.track.addEventListener(over, () => {
         if (!frame) return;

@@ -4,6 +4,7 @@ import { element, fill } from "./parts.js";
 import { draw } from "./picture.js";
 
 export const NEIGHBOURS = 6;
+const PACE = 80; // ms from a picture to its words
 const LABELS = ["distance", "gap", "hand", "device"];
 
 export class Stage {
@@ -35,7 +36,7 @@ export class Stage {
     this.heading.textContent = text.neighbours;
   }
 
-  // Draw a reply's first picture now; its words and small pictures follow the hand at the screen's own pace.
+  // Draw a reply's first picture now; its words and small pictures follow at a pace that can be read.
   show(reply) {
     const { header } = reply;
     draw(this.big, reply, 0);
@@ -45,10 +46,10 @@ export class Stage {
     this.reply = reply;
     if (this.settling) return;
     this.settling = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => requestAnimationFrame(() => {
       this.settling = false;
       this.settle();
-    });
+    }), PACE);
   }
 
   settle() {
