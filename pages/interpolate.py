@@ -33,6 +33,7 @@ def add_end(code: Any) -> None:
     codes = state.ends(model)["codes"]
     if len(codes) >= state.MOST_ENDS:
         st.toast(text("ends_full", n=state.MOST_ENDS))
+        return
     state.set_ends(model, [*codes, list(code)], card["dim"], by_page=True)
 
 
@@ -54,6 +55,11 @@ def begin() -> None:
         take_ends(walks.opening(opened.codes))
 
 
+def class_name(label: int) -> str:
+    """What a class is called."""
+    return opened.codes.classes[label]
+
+
 def choose_ends() -> None:
     """Show every way to choose ends besides clicking the map."""
     st.caption(text("ends_more"))
@@ -68,12 +74,11 @@ def choose_ends() -> None:
     labels = walks.present(opened.codes)
     if len(labels) > 1:
         st.markdown(f"**{text('ends_by_class')}**", help=text("ends_by_class_help"))
-        names = dict(zip(labels, (opened.codes.classes[label] for label in labels), strict=True))
         first, second, act = st.columns([2, 2, 2], vertical_alignment="bottom")
-        start = first.selectbox(text("ends_from"), labels, format_func=names.get, key="ends:from")
-        end = second.selectbox(text("ends_to"), labels, index=1, format_func=names.get, key="ends:to")
+        start = first.selectbox(text("ends_from"), labels, format_func=class_name, key=f"ends:from:{model}")
+        end = second.selectbox(text("ends_to"), labels, index=1, format_func=class_name, key=f"ends:to:{model}")
         if act.button(text("ends_take"), width="stretch"):
-            take_ends([walks.typical(opened.codes, start), walks.typical(opened.codes, end)])
+            take_ends([walks.typical(opened.codes, label) for label in (start, end)])
     st.markdown(f"**{text('ends_upload')}**")
     code = upload.code(opened, card, text("ends_add"))
     if code is not None:

@@ -136,7 +136,6 @@ ENGLISH: dict[str, str] = {
     "walk_percent": "{value} %",
     "walk_searching": "Searching for this path … {seconds} s",
     "walk_failed": "This path could not be made: {why}",
-    "walk_exact": "exact",
     "walk_pace": "{device} · hand to frame {draw} ms",
     "walk_pace_exact": "{device} · hand to frame {draw} ms, to the exact picture {live} ms",
     "walk_lost": "Connection lost. The frames already here still move; the rest follows when it is back.",

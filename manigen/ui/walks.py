@@ -38,8 +38,8 @@ def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
     >>> favourites(None, ["straight", "great_circle"])
     ['straight', 'great_circle']
     """
-    other = geodesic if geodesic in known and geodesic != "straight" else "great_circle"
-    return [name for name in dict.fromkeys(("straight", other)) if name in known] or list(known[:2])
+    wanted = dict.fromkeys(("straight", geodesic, "great_circle"))
+    return [name for name in wanted if name is not None and name in known][:2] or list(known[:2])
 
 
 def steps(ends: int, most: int = STEPS) -> int:
@@ -75,16 +75,16 @@ def present(codes: Codes) -> list[int]:
 def opening(codes: Codes) -> list[int]:
     """Return the rows of two ends to begin with: of the classes' typical codes, the two that lie farthest apart.
 
-    Without classes, the first code and the one farthest from it. One code alone is its own other end.
+    Without classes, the two farthest apart of the more ordinary half of the first 64. One code is its own other end.
     """
     labels = present(codes)
-    rows = np.array([typical(codes, label) for label in labels]) if len(labels) > 1 else np.arange(min(len(codes), 512))
-    z = codes.z[rows].astype(np.float64)
     if len(labels) > 1:
-        apart = np.square(z[:, None] - z[None]).sum(axis=2)
-        first, second = np.unravel_index(apart.argmax(), apart.shape)
+        rows = np.array([typical(codes, label) for label in labels])
     else:
-        first, second = 0, np.square(z - z[0]).sum(axis=1).argmax()
+        off = np.square(codes.z[:64] - codes.z.mean(axis=0)).sum(axis=1)
+        rows = np.flatnonzero(off <= np.median(off))
+    z = codes.z[rows].astype(np.float64)
+    first, second = np.unravel_index(np.square(z[:, None] - z[None]).sum(axis=2).argmax(), (len(z), len(z)))
     return [int(rows[first]), int(rows[second])]
 
 

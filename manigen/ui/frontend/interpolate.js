@@ -14,6 +14,7 @@ const STEPS = 128; // of a walk
 const LEG = 16; // steps of one leg, at least
 const DRAGGED = 32; // steps of a walk while one of its ends is dragged
 const QUICK = 60; // ms: exact pictures are asked for under a moving hand as long as they come this fast
+const PAUSE = 8; // ms between two requests for an exact picture of one kind
 const LIVE = 150; // ms: a kind whose path was ever found this fast is drawn anew while an end is dragged
 const REST = 250; // ms without a move, after which the link is brought up to date
 const SLOW = 700; // ms, after which a search says that it runs
@@ -31,6 +32,7 @@ class Interpolate {
     this.lively = new Set(data.kinds.filter(({ closed }) => closed).map(({ name }) => name)); // kinds found at once
     this.unsaid = new Map(); // what the page could not be told while the connection was lost
     this.pace = 30; // ms from asking for an exact picture to drawing it
+    this.asked = 0; // when
     this.drawing = []; // ms from hand to drawn frame, newest last
     this.seq = 0;
     this.t = data.t;
@@ -84,6 +86,7 @@ class Interpolate {
       this.walks.clear();
       this.ends.forget();
     }
+    for (const part of [this.looks, this.film, this.ends, this.map]) part.text = data.text; // it differs between models
     this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
     if (newKinds) this.setKinds(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
@@ -115,7 +118,10 @@ class Interpolate {
     const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
     for (const { name } of kinds) {
-      if (drag && !this.lively.has(name)) continue;
+      if (drag && !this.lively.has(name)) {
+        this.wait(name, true); // what is shown of it is of before the drag
+        continue;
+      }
       if (!drag) this.searching.set(name, performance.now());
       this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: name, ends, steps },
         (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
@@ -130,12 +136,13 @@ class Interpolate {
     this.searching.delete(name);
     if (reply.error) {
       this.walks.delete(name);
-      this.map.setPath(name, null);
+      this.wait(name, true);
       return this.film.say(name, fill(text.walk_failed, { why: reply.error }), "edge");
     }
     if (reply.header.model !== model || reply.header.map !== map) return; // overtaken by another model or map
     const walk = new Frames(name, reply);
     if (reply.header.ms.path < LIVE) this.lively.add(name);
+    this.wait(name, false);
     this.walks.set(name, walk);
     this.exact.delete(name);
     this.present(walk);
@@ -187,9 +194,18 @@ class Interpolate {
   tell() {
     clearTimeout(this.teller);
     const now = performance.now();
-    for (const [name, since] of this.searching)
-      if (now - since > SLOW) this.film.say(name, fill(this.data.text.walk_searching, { seconds: Math.round((now - since) / 1000) }));
+    for (const [name, since] of this.searching) {
+      if (now - since < SLOW) continue;
+      this.wait(name, true);
+      this.film.say(name, fill(this.data.text.walk_searching, { seconds: Math.round((now - since) / 1000) }));
+    }
     if (this.searching.size) this.teller = setTimeout(() => this.tell(), SLOW);
+  }
+
+  // What is shown of a kind is not, or not yet, the walk between these ends: it fades.
+  wait(name, waiting) {
+    this.film.rows.get(name).element.dataset.waiting = this.looks.looks.get(name).look.dataset.waiting = String(waiting);
+    if (waiting) this.map.setPath(name, null);
   }
 
   // --- the position ------------------------------------------------------------------------------------------------------
@@ -204,7 +220,7 @@ class Interpolate {
     if (spent >= 0 && spent < 1000) this.drawing.push(spent);
     if (this.drawing.length > 60) this.drawing.shift();
     this.root.dataset.t = t;
-    if (this.pace < QUICK) this.ask();
+    if (this.pace < QUICK) this.askSoon();
     clearTimeout(this.resting);
     if (!this.transport.playing) this.resting = setTimeout(() => this.rest(), REST);
   }
@@ -242,8 +258,18 @@ class Interpolate {
       : fill(this.pace < QUICK ? text.walk_pace_exact : text.walk_pace, { device, draw, live: this.pace.toFixed(0) });
   }
 
+  // Ask as often as the server reads, however often the hand is heard.
+  askSoon() {
+    const wait = PAUSE * this.walks.size - (performance.now() - this.asked);
+    if (wait <= 0) this.ask();
+    else this.asking ??= setTimeout(() => this.ask(), wait);
+  }
+
   // Ask for the exact pictures at t: of up to three kinds each by itself, which is fastest, of more together.
   ask() {
+    clearTimeout(this.asking);
+    this.asking = undefined;
+    this.asked = performance.now();
     const { model } = this.data;
     const t = this.t;
     const walks = [...this.walks.values()];
@@ -357,8 +383,7 @@ class Interpolate {
 
   destroy() {
     this.transport.stop();
-    clearTimeout(this.resting);
-    clearTimeout(this.teller);
+    for (const timer of [this.resting, this.teller, this.asking]) clearTimeout(timer);
     this.stop.abort();
     this.offState();
     this.film.destroy();

@@ -1,7 +1,7 @@
 // The stages of a walk: the exact picture of each kind side by side, large and crisp, framed by how far it can be trusted.
 
 import { element, fill } from "./parts.js";
-import { swatch } from "./film.js";
+import { swatch, tidy } from "./film.js";
 
 const GAP = 14;
 const WORDS = 62; // px above and below a picture
@@ -20,10 +20,12 @@ export class Looks {
       if (i === kinds.length - 1)
         frame.append(element("button", "mg-smoother", [text.smooth], { type: "button", onclick: (event) => this.smooth(event.target) }));
       const verdict = element("b");
-      const distance = element("span", "", [], { title: text.distance_help });
+      const distance = element("span");
+      const from = element("span", "mg-from", [element("i", "", [` ${text.walk_from_data}`])], { title: text.distance_help });
+      from.prepend(distance);
       const look = element("figure", "mg-look", [
         element("figcaption", "", [swatch(kind), kind.title], { title: kind.sentence }), frame,
-        element("div", "mg-foot", [verdict, distance])], { "data-kind": kind.name });
+        element("div", "mg-foot", [verdict, from])], { "data-kind": kind.name });
       return [kind.name, { look, canvas, frame, verdict, distance }];
     }));
     this.element.replaceChildren(...[...this.looks.values()].map(({ look }) => look));
@@ -40,7 +42,7 @@ export class Looks {
     const look = this.looks.get(name);
     look.verdict.textContent = level ? text[`level_${level}`].replace(/:$/, ".") : "";
     look.verdict.title = level ? `${text[`level_${level}`]} ${text[`level_${level}_more`]}` : "";
-    look.distance.textContent = level ? fill(text.walk_from_data, { value: distance.toFixed(2) }) : "";
+    look.distance.textContent = level ? fill(text.times, { value: tidy(distance) }) : "–";
   }
 
   smooth(button) {
