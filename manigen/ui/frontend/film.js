@@ -90,18 +90,18 @@ export class Film {
 
   // --- where it is ----------------------------------------------------------------------------------------------------
 
-  // Only transforms are touched here: nothing is laid out under a moving hand.
+  // Only transforms and the number for screen readers are touched here: nothing is laid out under a moving hand.
   place(t) {
     this.t = t;
+    const percent = Math.round(100 * t);
+    if (percent !== this.percent) this.scrub.setAttribute("aria-valuenow", (this.percent = percent));
     const x = this.cell / 2 + t * (this.width - this.cell);
     this.line.style.transform = `translate3d(${x}px, 0, 0)`;
     for (const { glass } of this.rows.values()) glass.style.transform = `translate3d(${x}px, 0, 0)`;
   }
 
   describe(t, where) {
-    const percent = (100 * t).toFixed(0);
-    this.scrub.setAttribute("aria-valuenow", percent);
-    this.scrub.setAttribute("aria-valuetext", fill(this.text.film_value, { percent, where }));
+    this.scrub.setAttribute("aria-valuetext", fill(this.text.film_value, { percent: Math.round(100 * t), where }));
   }
 
   resize() {
