@@ -7,7 +7,7 @@ import { draw } from "./picture.js";
 
 const REACH = 20; // px around an end in which it can be grabbed
 const STILL = 450; // ms after the last arrow key, when an end is put down
-const TWICE = 800; // ms between the clicks of a double click, at most
+const TWICE = 500; // ms between the clicks of a double click, at most
 const LEAP = 0.06; // of the map's diagonal: a longer step is a tear in the map, not a way across it
 
 export class WalkMap {
@@ -35,7 +35,6 @@ export class WalkMap {
       moved: () => this.redraw(),
     });
     this.field.append(this.marks, this.loupe, this.tools, this.torn);
-    this.field.addEventListener("dblclick", () => this.unclick(), true);
   }
 
   destroy() {
@@ -243,12 +242,13 @@ export class WalkMap {
     this.loupe.dataset.level = level;
   }
 
-  // A click adds an end; a double click shows the whole map, so it takes back what its halves have added.
+  // A click adds an end; a double click shows the whole map, so it takes back what its first half has added. (The
+  // browser's own dblclick goes to Plotly's cover.)
   click(place, pixel) {
     const now = performance.now();
     this.clicks = this.clicks.filter((click) => now - click.now < TWICE);
     const twice = this.clicks.some((click) => Math.hypot(pixel[0] - click.pixel[0], pixel[1] - click.pixel[1]) < 8);
-    if (twice) return;
+    if (twice) return this.unclick();
     const click = { now, pixel };
     this.clicks.push(click);
     this.code(place, (code) => {
@@ -259,6 +259,7 @@ export class WalkMap {
   }
 
   unclick() {
+    this.view.reset();
     for (const click of this.clicks) {
       click.undone = true;
       if (click.added) this.on.back();
