@@ -22,6 +22,7 @@ import numpy as np
 
 from manigen import checks, files, seeds
 from manigen.errors import BadFile, BadInput, ManigenError, unknown
+from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
     from manigen.datasets.base import Images
@@ -42,7 +43,8 @@ class Codes:
 
     `z` (n, d) float32; `labels` (n,) index into `classes` or -1; `split` (n,) index into `SPLITS`; `rows` (n,) row in
     that split of the data set (for samples: the number of the draw); `error` (n,) mean squared error of the
-    reconstruction, NaN where there is nothing to compare with.
+    reconstruction, NaN where there is nothing to compare with; `nearest` (n,) the Euclidean distance to the nearest
+    other code, where it was stored (measuring it again takes half a second).
     """
 
     z: np.ndarray
@@ -51,17 +53,20 @@ class Codes:
     rows: np.ndarray
     error: np.ndarray
     classes: tuple[str, ...] = ()
+    nearest: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.z)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        nearest = self.nearest if self.nearest is not None else Nearest(self.z).find(self.z, k=2)[1][:, -1]
         return {
             "z": self.z,
             "labels": self.labels.astype(np.int16),
             "split": self.split.astype(np.uint8),
             "rows": self.rows.astype(np.int32),
             "error": self.error.astype(np.float32),
+            "nearest": nearest,
         }
 
 
@@ -167,6 +172,8 @@ def codes(name_or_folder: str | Path) -> Codes:
     held = files.read_npz(checked(folder, CODES, card))
     try:
         kinds = {"labels": np.int64, "split": np.int64, "rows": np.int64, "error": np.float32}
+        if "nearest" in held:  # codes of before 0.1 have none
+            kinds["nearest"] = np.float32
         columns = {name: held[name].astype(kind) for name, kind in kinds.items()}
         z = checks.codes(held["z"])
     except KeyError as missing:

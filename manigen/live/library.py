@@ -153,8 +153,10 @@ class Opened:
     def nearest_distance(self) -> np.ndarray:
         """How far each real code lies from its nearest fellow (n,) float32, in units of `nearest.typical`.
 
-        All pairs are looked at: half a second for 20,000 codes of 16 numbers.
+        Codes that come without it are looked at in pairs: half a second for 20,000 codes of 16 numbers.
         """
+        if self.codes.nearest is not None:
+            return self.codes.nearest / np.float32(self.nearest.typical)
         one_blas_thread()
         return self.nearest.find(self.codes.z, k=2)[1][:, -1] / np.float32(self.nearest.typical)
 

@@ -354,14 +354,14 @@ def routes() -> list[BaseRoute]:
 
 
 def warm(model: str, method: str | None = None) -> threading.Thread:
-    """Open a model, wake its generator and load a map in the background, before anyone asks; return the thread."""
+    """Open a model in the background, before anyone asks: a map (its first unless named), then its generator."""
 
     def open_it() -> None:
         one_thread()
         try:
             opened = _live().models.open(model)
-            if method is not None:
-                opened.columns(method)
+            for name in [method] if method is not None else opened.maps[:1]:
+                opened.columns(name)
             _ = opened.generator
         except Exception:
             log.exception("The model %s could not be opened ahead.", model)

@@ -1,7 +1,7 @@
 // Explore: the map with its loupe, the stage beside it, the tray below.
 
 import { live } from "./live.js";
-import { loadColumns, MapView } from "./map.js";
+import { expectPlotly, loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { draw } from "./picture.js";
 import { NEIGHBOURS, Stage } from "./stage.js";
@@ -16,6 +16,7 @@ class Explore {
     this.data = data;
     this.seq = 0;
     this.live = live();
+    expectPlotly(data.plotlyUrl);
     this.build(data.text);
     this.offState = this.live.onState((state) => this.connection(state));
     this.map = new MapView(this.field, {

@@ -10,6 +10,16 @@ export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "
 const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
 const MARGIN = 0.06;
 
+// Have the browser fetch plotly.js, and not yet run it: that would hold up the first paint.
+export function expectPlotly(url) {
+  if (!window.Plotly) document.head.append(element("link", "", [], { rel: "preload", as: "script", href: url }));
+}
+
+// One frame drawn and the hand heard, before work that holds both up.
+function breath() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}
+
 let plotly;
 function loadPlotly(url) {
   return (plotly ??= new Promise((done, fail) => {
@@ -68,11 +78,14 @@ export class MapView {
       this.frameAll(x, y);
       this.groups = groupsOf(columns.label, classes.length);
       this.hidden.clear();
-      this.shadeUrl = shade(x, y, columns.label, this.box, dark);
     }
     if (!this.drawn) this.paint();
     if (!plotlyUrl) return; // a small map that is only looked at stays a picture
+    await breath(); // the points are on screen before anything heavy
+    if (this.columns !== columns) return;
+    if (fresh) this.shadeUrl = shade(x, y, columns.label, this.box, dark);
     const Plotly = await loadPlotly(plotlyUrl);
+    if (!this.drawn) await breath();
     if (this.columns !== columns) return; // overtaken while the script was loading
     await this.react(Plotly);
   }
