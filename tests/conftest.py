@@ -48,3 +48,8 @@ def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see the shipped models only, whatever MANIGEN_WEIGHTS says here."""
     if "MANIGEN_WEIGHTS" in os.environ:
         monkeypatch.delenv("MANIGEN_WEIGHTS")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the browser tests run last: what is quick fails first, and Playwright's event loop stands in nobody's way."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
