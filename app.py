@@ -2,16 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from threading import Thread
 
 import streamlit as st
 
 from manigen.live import routes
 
 
+def get_ready() -> None:
+    """Have at hand what the first page needs, while the browser is still loading Streamlit's own scripts."""
+    for module in ("cache", "components", "pickers", "selection", "state"):
+        import_module(f"manigen.ui.{module}")
+    routes.warm("mnist-vae")
+
+
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Have the model that a newcomer sees first ready before the browser asks."""
-    routes.warm("mnist-vae")
+    Thread(target=get_ready, daemon=True).start()
     yield
 
 

@@ -51,5 +51,5 @@ def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the browser tests run last: what is quick fails first, and Playwright's event loop stands in nobody's way."""
+    """Have the browser tests run last: the quick ones fail first, and Playwright's event loop is in nobody's way."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)

@@ -79,7 +79,8 @@ class Explore {
       }
     }
     if ((changed || recolour) && this.columns) {
-      const shown = this.map.show(this.columns, { plotlyUrl: data.plotlyUrl, colourBy: data.colourBy, classes: data.classes, dark });
+      const shown = this.map.show(this.columns, { plotlyUrl: data.plotlyUrl, colourBy: data.colourBy, classes: data.classes, dark,
+        after: new Promise((done) => (this.pictured = done)) });
       this.chips();
       if (changed) this.begin();
       await shown.catch(() => this.say(data.text.plotly_failed));
@@ -118,6 +119,7 @@ class Explore {
     this.loupe.dataset.level = this.header.level;
     this.field.dataset.shown = this.header.id;
     this.stage.show(reply);
+    this.pictured?.();
   }
 
   // Lines to the neighbours are drawn where the hand rests; while it moves they would only be in the way.

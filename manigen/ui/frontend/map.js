@@ -9,6 +9,7 @@ export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "
   "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
 const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
 const MARGIN = 0.06;
+const PATIENCE = 2000; // ms that Plotly waits for the first picture
 
 // Have the browser fetch plotly.js, and not yet run it: that would hold up the first paint.
 export function expectPlotly(url) {
@@ -69,7 +70,8 @@ export class MapView {
   }
 
   // Show other columns: a new map of the same codes, or another model's.
-  async show(columns, { plotlyUrl, colourBy, classes, dark }) {
+  // Plotly, whose start holds the page up for a second, begins `after` a promise, and in any case soon.
+  async show(columns, { plotlyUrl, colourBy, classes, dark, after = null }) {
     const [n, x, y] = [columns.x.length, columns.x, columns.y];
     const fresh = this.columns !== columns;
     Object.assign(this, { columns, colourBy, classes, dark, n });
@@ -81,6 +83,7 @@ export class MapView {
     }
     if (!this.drawn) this.paint();
     if (!plotlyUrl) return; // a small map that is only looked at stays a picture
+    if (!this.drawn) await Promise.race([after, new Promise((done) => setTimeout(done, PATIENCE))]);
     await breath(); // the points are on screen before anything heavy
     if (this.columns !== columns) return;
     if (fresh) this.shadeUrl = shade(x, y, columns.label, this.box, dark);

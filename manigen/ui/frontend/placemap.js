@@ -12,8 +12,9 @@ export class PlaceMap {
     Object.assign(this, { text, live, on, trail: [] });
     this.field = element("div", "mg-map mg-place", [], { role: "img", "aria-label": text.place_map });
     this.hint = element("div", "mg-hint", [text.place_hint]);
-    this.map = new MapView(this.field, { pin: (place) => this.start(place), moved: () => this.draw() });
-    this.field.append(this.hint);
+    this.map = new MapView(this.field, { pin: (place) => this.start(place), moved: () => this.redraw() });
+    this.still = element("canvas", "mg-overlay"); // the classes' names: drawn once, not with every move
+    this.field.append(this.still, this.hint);
   }
 
   async show({ model, map, mapUrl, classes }, dark) {
@@ -32,6 +33,12 @@ export class PlaceMap {
     } catch (problem) {
       this.on.say(fill(this.text.map_failed, { why: problem.message }));
     }
+    this.redraw();
+  }
+
+  redraw() {
+    if (!this.columns || !this.map?.overlay) return;
+    this.names();
     this.draw();
   }
 
@@ -69,7 +76,6 @@ export class PlaceMap {
     const pen = this.map.overlay.getContext("2d");
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
-    this.names(pen);
     if (!this.at) return;
     const ink = this.dark ? "255,255,255" : "20,22,30";
     const points = this.trail.map((place) => this.map.toPixel(place));
@@ -99,7 +105,11 @@ export class PlaceMap {
     pen.stroke();
   }
 
-  names(pen) {
+  names() {
+    const { width, height } = this.map.overlay;
+    Object.assign(this.still, { width, height });
+    const pen = this.still.getContext("2d");
+    pen.setTransform(this.map.overlay.getContext("2d").getTransform());
     pen.font = `700 15px ${getComputedStyle(this.field).fontFamily}`;
     pen.textAlign = "center";
     pen.textBaseline = "middle";

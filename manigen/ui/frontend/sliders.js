@@ -15,11 +15,14 @@ const TALL = 56; // px: about how tall a film is
 const FEWEST_STOPS = 7;
 const MOST_STOPS = 15;
 const RAW = 96 * 1024; // bytes of pictures that the server sends as they are
-const PAUSE = 120; // ms between two requests for films while the hand moves, and twice as long as the last one took
+const FEW = 3; // films asked for at once while the hand moves
+const PAUSES = [80, 1500]; // ms between two such requests: the longer, the slower the hand's own pictures come
+const LATE = 14; // ms from hand to picture, beyond which films are asked for more rarely
 const REST = 260; // ms without a move, after which films also tell how far to trust them
 const KEEP = 600; // ms after a key, when its move becomes a step of the history
 const LOST = 9000; // ms after which a request for films counts as lost
-const DRESS = 50; // ms from a new picture to the thumbs that are not held
+const DRESS = 60; // ms without a new picture, after which every thumb shows the last one
+const EACH = 3; // films painted in one frame
 const UNDOS = 200;
 const STUCK = 80; // px: above this the page is scrolled, and what stays in view has the whole height
 
@@ -29,6 +32,7 @@ class Sliders {
     this.data = data;
     this.live = live();
     this.seq = this.stamp = this.moved = 0;
+    this.pause = PAUSES[0];
     this.draws = new Map(); // how often each class was drawn from
     this.sliders = [];
     this.build(data.text);
@@ -257,12 +261,21 @@ class Sliders {
     if (slider && slider.trusted === stamp) slider.trusted = this.stamp;
     this.moved = performance.now();
     clearTimeout(this.rester);
-    this.rester = setTimeout(() => this.sweep(), REST);
+    this.rester = setTimeout(() => this.rest(), REST);
     this.look(moment);
     this.sweep();
   }
 
+  // The hand rests: films need not wait any longer.
+  rest() {
+    clearTimeout(this.pausing);
+    this.pausing = null;
+    this.sweep();
+  }
+
   hold(slider) {
+    this.held?.element.classList.remove("mg-held");
+    slider?.element.classList.add("mg-held");
     this.held = slider;
     this.root.classList.toggle("mg-holding", slider !== null);
     if (!slider) this.keep();
@@ -310,7 +323,10 @@ class Sliders {
 
   look(moment = null) {
     const { model, map } = this.data;
-    this.live.ask("hand", { op: "decode", model, map, codes: [Array.from(this.code)], k: NEIGHBOURS }, (reply) => this.show(reply), moment);
+    this.live.ask("hand", { op: "decode", model, map, codes: [exact(this.code)], k: NEIGHBOURS }, (reply) => {
+      this.show(reply);
+      this.late ||= moment !== null && performance.now() - moment > LATE;
+    }, moment);
   }
 
   show(reply) {
@@ -323,48 +339,64 @@ class Sliders {
     this.held?.wear(this.image);
   }
 
-  // At the screen's own pace, the place on the map; somewhat slower, the present picture on every other thumb.
+  // At the screen's own pace, the place on the map. The other thumbs change with their films, and when the hand rests.
   settled() {
-    this.dresser ??= setTimeout(() => this.dress(), DRESS);
+    clearTimeout(this.dresser);
+    this.dresser = setTimeout(() => this.dress(), DRESS);
     const { at, map, neighbours } = this.stage.header;
     if (at && map === this.data.map) this.map.stand(at[0], this.stage.level, neighbours);
   }
 
   dress() {
-    this.dresser = null;
     for (const slider of this.sliders) if (slider.visible && slider !== this.held) slider.wear(this.image);
   }
 
   // Films: one request at a time, those that waited longest first. The newest code wins, the hand goes before.
   sweep() {
     const now = performance.now();
-    if (!this.stops || !this.code || (this.asked && now - this.asked < LOST)) return;
+    if (!this.stops || !this.code || (this.asked && now - this.asked < LOST) || this.pausing) return;
     const moving = now - this.moved < REST;
     const due = this.sliders.filter((slider) => slider.visible && slider.element.isConnected &&
       (slider.stamp !== this.stamp || (!moving && slider.trusted !== this.stamp)));
     if (!due.length) return;
     const { model, shape, reach, text } = this.data;
     const most = Math.max(1, Math.floor(RAW / (shape[0] * shape[1] * shape[2]) / this.stops));
-    const lines = due.sort((a, b) => a.stamp - b.stamp).slice(0, Math.min(most, Math.floor(256 / this.stops)));
+    const lines = due.sort((a, b) => a.stamp - b.stamp).slice(0, moving ? FEW : Math.min(most, Math.floor(256 / this.stops)));
     const { stops, stamp } = this;
     const at = Array.from({ length: stops }, (_, j) => reach * ((2 * j + 1) / stops - 1));
     this.asked = now;
-    const message = { op: "sweep", model, code: Array.from(this.code), along: lines.map(({ i }) => this.along[i]),
+    const message = { op: "sweep", model, code: exact(this.code), along: lines.map(({ i }) => this.along[i]),
       here: lines.map(({ s }) => Number(s.toFixed(5))), at, levels: !moving };
     this.live.ask("films", message, (reply) => {
       this.asked = 0;
       if (reply.error) return this.notice.say(reply.error);
-      if (model === this.data.model && stops === this.stops)
-        lines.forEach((slider, line) => {
-          slider.paint(reply, line * stops, stops);
+      if (model === this.data.model && stops === this.stops) {
+        for (const slider of lines) {
           slider.stamp = Math.max(slider.stamp, stamp);
-          if (!reply.header.level) return;
-          slider.tell(reply.header.level.slice(line * stops, (line + 1) * stops), this.colours());
-          slider.trusted = Math.max(slider.trusted, stamp);
-        });
-      const then = performance.now();
-      setTimeout(() => this.sweep(), then - this.moved >= REST ? 0 : Math.max(PAUSE, 2 * (then - now)));
+          if (reply.header.level) slider.trusted = Math.max(slider.trusted, stamp);
+        }
+        this.paint(reply, lines, stops);
+      }
+      const [least, longest] = PAUSES;
+      this.pause = Math.min(longest, Math.max(least, this.pause * (this.late ? 1.7 : 0.8)));
+      this.late = false;
+      this.pausing = setTimeout(() => {
+        this.pausing = null;
+        this.sweep();
+      }, performance.now() - this.moved >= REST ? 0 : this.pause);
     }, null);
+  }
+
+  // A few rows in each frame, so that none of them keeps the hand waiting.
+  paint(reply, lines, stops, from = 0) {
+    const colours = this.colours();
+    lines.slice(from, from + EACH).forEach((slider, i) => {
+      const first = (from + i) * stops;
+      slider.paint(reply, first, stops);
+      if (reply.header.level) slider.tell(reply.header.level.slice(first, first + stops), colours);
+      if (slider !== this.held && this.image) slider.wear(this.image);
+    });
+    if (from + EACH < lines.length) requestAnimationFrame(() => this.paint(reply, lines, stops, from + EACH));
   }
 
   colours() {
@@ -415,7 +447,7 @@ class Sliders {
   pin() {
     if (!this.tray.hasRoom()) return;
     const { model, map } = this.data;
-    const code = Array.from(this.code);
+    const code = exact(this.code);
     this.live.ask(`pin-${++this.seq}`, { op: "decode", model, map, codes: [code] }, (reply) => {
       if (reply.error) return this.notice.say(reply.error);
       this.tray.add({ code, at: reply.header.at?.[0] ?? null, model, map }, reply);
@@ -441,7 +473,7 @@ class Sliders {
   }
 
   destroy() {
-    for (const timer of [this.keeper, this.rester, this.teller, this.dresser]) clearTimeout(timer);
+    for (const timer of [this.keeper, this.rester, this.teller, this.dresser, this.pausing]) clearTimeout(timer);
     removeEventListener("keydown", this.onKey);
     removeEventListener("scroll", this.onScroll, { capture: true });
     this.watcher.disconnect();
@@ -455,6 +487,11 @@ class Sliders {
 // Here a neighbour's picture is one to start from.
 function words(text) {
   return { ...text, pin_this: text.start_here, neighbour_label: text.start_neighbour };
+}
+
+// A code as JSON: nine digits give each float32 back bit for bit.
+function exact(code) {
+  return Array.from(code, (value) => Number(value.toPrecision(9)));
 }
 
 // A code as a link spells it: its float32 bytes, little-endian, in URL-safe base64.
