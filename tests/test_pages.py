@@ -1,0 +1,82 @@
+"""The pages' scripts, run without a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from manigen import weights
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUTER = str(ROOT / "manigen" / "ui" / "router.py")
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+
+
+def opened(page: Path, **link: str) -> AppTest:
+    test = AppTest.from_file(str(page), default_timeout=60)
+    for key, value in link.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_runs_for_every_shipped_model(page):
+    for model in weights.names():
+        test = opened(page, model=model)
+        assert not test.exception
+        assert not test.error
+        assert test.query_params["model"] in (model, [model])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_takes_nonsense_in_a_link_with_a_sentence_and_shows_the_default(page):
+    test = opened(page, model="no-such-model", map="no-such-map", ends="%%%", walk="!", code="?", t="nan")
+    assert not test.exception
+    assert any("no-such-model" in warning.value for warning in test.warning)
+
+
+def test_the_frame_opens_on_the_explore_page():
+    test = AppTest.from_file(ROUTER, default_timeout=60).run()
+    assert not test.exception
+    assert [control.label for control in test.get("button_group")][:2] == ["Map", "Colour by"]
+
+
+def test_without_a_model_the_page_says_how_to_get_one(monkeypatch, tmp_path):
+    from manigen.ui import cache
+
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    cache.at_hand.clear()
+    test = opened(ROOT / "pages" / "explore.py")
+    cache.at_hand.clear()
+    assert not test.exception
+    assert "python -m manigen train" in test.info[0].value
+
+
+def test_a_damaged_model_is_named_and_the_others_stay(monkeypatch, tmp_path):
+    from manigen.ui import cache
+
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "card.json").write_text("{")
+    monkeypatch.setenv("MANIGEN_WEIGHTS", str(tmp_path))
+    cache.at_hand.clear()
+    read, problems = cache.at_hand()
+    cache.at_hand.clear()
+    assert set(weights.names()) - {"broken"} == set(read)
+    assert len(problems) == 1
+    assert "broken" in problems[0] or "card.json" in problems[0]
+
+
+def test_the_way_to_the_first_map_imports_no_map_library():
+    script = (
+        "import sys; sys.argv = ['x']\n"
+        "import app, manigen.ui.cache, manigen.ui.pickers, manigen.ui.components\n"
+        "from manigen.live.library import library\n"
+        "library().open('mnist-vae').columns('umap')\n"
+        "print(sorted({'umap', 'openTSNE', 'sklearn', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
