@@ -745,17 +745,18 @@ def test_a_shipped_map_is_sent_without_starting_the_engine() -> None:
 class Server:
     """The live routes behind uvicorn, set up as `streamlit run` does, in a thread."""
 
-    def __init__(self, live: Live, port: int = 0) -> None:
+    def __init__(self, live: Live, port: int = 0, handed: socket.socket | None = None) -> None:
         import uvicorn
 
         app = Starlette(routes=live.routes())
         self.server = uvicorn.Server(
             uvicorn.Config(app, port=port, ws="websockets-sansio", ws_per_message_deflate=False, log_level="error")
         )
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        sockets = None if handed is None else [handed]
+        self.thread = threading.Thread(target=lambda: self.server.run(sockets), daemon=True)
         self.thread.start()
         assert wait_for(lambda: self.server.started, 10)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.port = (handed or self.server.servers[0].sockets[0]).getsockname()[1]
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -795,6 +796,23 @@ def test_a_crowd_shares_its_decodes_and_each_gets_its_newest_picture(live: Live,
         assert max(statistics.batches) > 3
     finally:
         server.stop()
+
+
+def test_small_replies_leave_at_once_also_on_a_socket_that_the_server_was_handed(live: Live) -> None:
+    from websockets.sync.client import connect
+
+    handed = socket.socket(socket.AF_INET)  # without naming TCP, as Streamlit opens it: asyncio then leaves it as it is
+    handed.bind(("127.0.0.1", 0))
+    server = Server(live, handed=handed)
+    try:
+        with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as line:
+            line.send(json.dumps({"op": "ping", "id": 1}))
+            line.recv(10)
+            (served,) = server.server.server_state.connections
+            assert served.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        server.stop()
+        handed.close()
 
 
 def deaf_socket(port: int) -> socket.socket:

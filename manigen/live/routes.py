@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,6 +108,7 @@ class Live:
         self.addresses[address] += 1
         try:
             await socket.accept()
+            send_at_once(socket)
             works = await self._off_loop(lambda: self.models.works)
             await Connection(self, socket, works).serve()
         finally:
@@ -332,6 +334,22 @@ class Connection:
                 await self.socket.send_bytes(reply)
             else:
                 await self.socket.send_text(reply)
+
+
+def send_at_once(socket: WebSocket) -> bool:
+    """Let small replies leave without waiting (TCP_NODELAY); return whether the connection could be told so.
+
+    asyncio tells every socket it opens itself, but not one it is handed, as Streamlit hands its own. There a small
+    reply waits until the browser has acknowledged the one before, which it does when it next speaks: as soon as two
+    channels had overlapped, each picture came one message late, after 18 ms instead of 3 at sixty messages a second.
+    """
+    server = getattr(socket._receive, "__self__", None)  # ASGI has no official way to the connection
+    transport = getattr(server, "transport", None)
+    line = transport.get_extra_info("socket") if transport is not None else None
+    if line is None or line.family not in (AF_INET, AF_INET6):
+        return False
+    line.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    return True
 
 
 def _mistake(of: int | str | None, sentence: str) -> str:
