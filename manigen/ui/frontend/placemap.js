@@ -5,6 +5,7 @@ import { loadColumns, MapView } from "./map.js";
 import { element, fill } from "./parts.js";
 
 const TRAIL = 40; // places
+const SIZE = 14; // px of the classes' names
 
 export class PlaceMap {
   // on: { start(code) when a place is clicked, say(sentence) }
@@ -14,7 +15,8 @@ export class PlaceMap {
     this.hint = element("div", "mg-hint", [text.place_hint]);
     this.map = new MapView(this.field, { pin: (place) => this.start(place), moved: () => this.redraw() });
     this.still = element("canvas", "mg-overlay"); // the classes' names: drawn once, not with every move
-    this.field.append(this.still, this.hint);
+    this.map.overlay.before(this.still);
+    this.field.append(this.hint);
   }
 
   async show({ model, map, mapUrl, classes }, dark) {
@@ -105,21 +107,26 @@ export class PlaceMap {
     pen.stroke();
   }
 
+  // Those that find room: on a small map, one name over another says less than none.
   names() {
     const { width, height } = this.map.overlay;
     Object.assign(this.still, { width, height });
     const pen = this.still.getContext("2d");
     pen.setTransform(this.map.overlay.getContext("2d").getTransform());
-    pen.font = `700 15px ${getComputedStyle(this.field).fontFamily}`;
+    pen.font = `700 ${SIZE}px ${getComputedStyle(this.field).fontFamily}`;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.lineWidth = 4;
     pen.lineJoin = "round";
     pen.strokeStyle = this.dark ? "rgba(18,20,26,.8)" : "rgba(255,255,255,.85)";
     pen.fillStyle = this.dark ? "#fff" : "#1b1d22";
+    const taken = [];
     for (const [group, place] of this.centres ?? []) {
       const at = this.map.toPixel(place);
       const name = this.classes[group] ?? String(group);
+      const half = pen.measureText(name).width / 2;
+      if (taken.some(([x, y, other]) => Math.abs(x - at[0]) < half + other && Math.abs(y - at[1]) < SIZE)) continue;
+      taken.push([...at, half]);
       pen.strokeText(name, ...at);
       pen.fillText(name, ...at);
     }
