@@ -10,6 +10,7 @@ import pytest
 from manigen.errors import BadInput, ManigenError
 from manigen.live import protocol
 from manigen.ui import directions as room
+from manigen.ui import state
 
 
 def tilted(n: int = 5000, seed: int = 0) -> np.ndarray:
@@ -88,6 +89,17 @@ def test_an_unknown_basis_and_a_wrong_width_are_refused_in_words() -> None:
         room.directions(tilted(), "colours")
     with pytest.raises(BadInput, match="3 numbers"):
         room.directions(tilted()).positions(np.zeros((2, 4)))
+
+
+def test_a_link_gives_a_code_back_bit_for_bit() -> None:
+    code = np.random.default_rng(2).standard_normal(16).astype(np.float32)
+    np.testing.assert_array_equal(state.unspell(state.spell(code), 16), code)
+
+
+@pytest.mark.parametrize("spelled", ["", "!!!", "AAAA", "AAAAAA=x", "AAAA\N{GREEK SMALL LETTER ALPHA}A"])
+def test_a_link_that_was_cut_short_is_refused_in_words(spelled: str) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        state.unspell(spelled, 1)
 
 
 # --- the live ops ---------------------------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ def spell(code: np.ndarray) -> str:
 def unspell(text: str, dim: int) -> np.ndarray:
     """Return the code (d,) that a link's `text` spells, or raise `BadInput`."""
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if not raw:
+            raise ValueError
         code = np.frombuffer(raw, "<f4")
     except (ValueError, binascii.Error):
         raise BadInput("This link's codes cannot be read; it may have been cut short.") from None
