@@ -16,6 +16,7 @@ import streamlit as st
 from manigen import weights
 from manigen.errors import ManigenError
 from manigen.figures import pictures
+from manigen.live.engine import in_words
 from manigen.live.library import library
 from manigen.ui import directions as room
 from manigen.ui.state import DEFAULT_MODEL
@@ -76,7 +77,7 @@ def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
         try:
             found.set_result(room.effect(decode, opened.codes.z, room.directions(opened.codes.z, basis)))
         except Exception as error:  # whoever waits must hear of it, whatever it was
-            found.set_exception(error)
+            found.set_exception(in_words(error))
 
     Thread(target=measure, name="effects", daemon=True).start()
     return found

@@ -108,7 +108,8 @@ class Sliders {
       this.norms = this.units.map((unit) => unit.reduce((sum, value) => sum + value * value, 0));
       this.furnish();
     }
-    if (another || data.effect !== before.effect || basis !== before.basis) this.sort();
+    this.unsorted ||= another || basis !== before.basis || Boolean(data.effect) !== Boolean(before.effect);
+    if (!this.held) this.sort(); // no row moves away under a hand
     this.foot.textContent = fill(text[data.failed ? "effect_failed" : "effect_foot"],
       { n: data.asked, reach: data.reach, share: (100 * data.within).toFixed(1) });
     if (another || data.start.epoch !== this.epoch) this.adopt(data.start, another);
@@ -125,6 +126,7 @@ class Sliders {
 
   furnish() {
     this.watcher.disconnect();
+    this.held = null;
     const { text, reach, units } = this.data;
     const on = {
       turn: (slider, s, moment) => this.turn(slider, s, moment),
@@ -142,6 +144,8 @@ class Sliders {
 
   // The strongest first; while the effects are still being measured, the directions of largest variance.
   sort() {
+    if (!this.unsorted) return;
+    this.unsorted = false;
     const { text, effect, share, scale, basis } = this.data;
     const most = effect ? Math.max(...effect) : 1;
     for (const slider of this.sliders) {
@@ -278,7 +282,9 @@ class Sliders {
     slider?.element.classList.add("mg-held");
     this.held = slider;
     this.root.classList.toggle("mg-holding", slider !== null);
-    if (!slider) this.keep();
+    if (slider) return;
+    this.keep();
+    this.sort();
   }
 
   // A move is over: it can be undone, and the link follows.
