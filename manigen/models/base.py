@@ -28,11 +28,16 @@ class Generator(nn.Module):
 
     A family sets `players`, builds its networks in `__init__`, and answers `decode_batch`, `losses` and, where it has
     an encoder, `encode_batch`. `losses(player, x, rng)` returns that player's named losses; `total` is the one that
-    player minimises, the others are drawn as curves.
+    player minimises, the others are drawn as curves. What is fitted rather than descended goes into buffers by `refit`.
+    A family that is fitted in one go has no players: it answers `fit_to` instead, and where its decoder has no gradient
+    says `differentiable = False`.
     """
 
-    players: ClassVar[tuple[str, ...]] = ("model",)
+    players: tuple[str, ...] = ("model",)
     encodes: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = True
+    judge: str | None = "total"  # the first player's loss that picks the best weights on held-out pictures, or None
+    step = 0  # rounds trained so far; terms that are only due now and then look here
 
     name = "untrained"
     family = ""
@@ -71,6 +76,20 @@ class Generator(nn.Module):
         """What `player`'s Adam is given beside the learning rate."""
         return {}
 
+    def refit(self, images: Tensor, rng: torch.Generator) -> None:
+        """Renew what is fitted to the data beside the descent (a mixture of the codes, say); called before each step.
+
+        `images` (n, c, h, w) uint8 are all training pictures; `self.step` tells when it is due.
+        """
+
+    def fit_to(self, images: Tensor, rng: torch.Generator) -> dict[str, float]:
+        """Fit a family without players to all training pictures (n, c, h, w) uint8, and return its named losses."""
+        raise NotImplementedError
+
+    def members_batch(self, z: Tensor) -> Tensor:
+        """Codes (n, d) to every member's pictures (k, n, c, h, w), where the decoder is an ensemble of k."""
+        raise NotPossible(f"{self.name} ({self.family}) has one decoder, and one alone cannot disagree: it has no fog.")
+
     # --- what everyone uses ---------------------------------------------------------------------------------------
 
     @property
@@ -107,6 +126,33 @@ class Generator(nn.Module):
         if not self.encodes:
             raise NotPossible(f"{self.name} ({self.family}) has no encoder: it makes pictures but cannot read one.")
         return self._in_chunks(self.encode_batch, checks.images(x, self.shape))
+
+    @property
+    def members(self) -> int:
+        """How many decoders the generator has; fog needs more than one."""
+        return 1
+
+    @overload
+    def fog(self, z: Tensor) -> Tensor: ...
+    @overload
+    def fog(self, z: np.ndarray) -> np.ndarray: ...
+
+    def fog(self, z: Any) -> Any:
+        """Return how much the k decoders of the ensemble disagree at codes z (n, d): (n,), at least 0, in grey levels.
+
+            fog(z)^2 = mean over pixels of  1/(k-1) sum_j (D_j(z) - mean_i D_i(z))^2
+
+        High where no data taught the decoders, once they are trained well; before that it follows contrast. A tensor
+        stays a tensor. Raises `NotPossible` where there is one decoder only.
+        Source: Syrota, Moreno-Munoz, Hauberg 2024, Decoder ensembling for learned latent geometries,
+        https://arxiv.org/abs/2408.07507.
+        """
+        if isinstance(z, Tensor):
+            return self._fog_batch(z)
+        return self._in_chunks(self._fog_batch, checks.codes(z, self.dim))
+
+    def _fog_batch(self, z: Tensor) -> Tensor:
+        return self.members_batch(z).var(0).flatten(1).mean(1).clamp_min(1e-12).sqrt()
 
     def sample_codes(self, n: int, seed: int = 0) -> np.ndarray:
         """Return n codes (n, d) from the model's own distribution over codes: the fitted sampler, else N(0, I)."""

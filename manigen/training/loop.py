@@ -105,6 +105,8 @@ class Training:
 
     def __iter__(self) -> Iterator[Step]:
         began, before = time.perf_counter(), self.seen
+        if not self.model.players and not self.seen:
+            yield self._fit(began)
         while self.seen < self.budget:
             start = time.perf_counter()
             losses = self._step()
@@ -120,8 +122,18 @@ class Training:
         self.model.load_state_dict(self.best or self.average)
         return self.model.eval()
 
+    def _fit(self, began: float) -> Step:
+        """Fit a model without players: one step, and the budget is spent."""
+        losses = self.model.fit_to(self.images, self.rng)
+        self.average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.seen, self.index = max(self.budget, len(self.images)), 1
+        self.seconds = time.perf_counter() - began
+        return Step(1, self.seen, self.budget, losses, None, self.seen / max(self.seconds, 1e-9))
+
     def _step(self) -> dict[str, float]:
         self.model.train()
+        self.model.step = self.index
+        self.model.refit(self.images, self.rng)
         x = self._batch()
         losses: dict[str, float] = {}
         for player, optimiser in self.optimisers.items():
@@ -163,21 +175,27 @@ class Training:
     @torch.no_grad()
     def _follow(self) -> None:
         keep = min(AVERAGE, (1 + self.index) / (10 + self.index))
-        for name, value in self.model.state_dict().items():
+        for name, value in self.model.named_parameters():
             self.average[name].lerp_(value, 1 - keep)
+        for name, value in self.model.named_buffers():
+            if name in self.average:
+                self.average[name].copy_(value)
 
     def _score(self) -> float | None:
         """Score the averaged weights on the held-out pictures, and remember them when they are the best so far."""
-        if self.held_out is None or not self.model.encodes:
+        judge = self.model.judge
+        if self.held_out is None or not self.model.encodes or judge is None:
             return None
         current = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         rng = seeds.torch_stream(0, self.model.device.type)
         total, player = 0.0, self.model.players[0]
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(
+            self.model.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        ):
             for x in self.held_out.split(500):
                 losses = self.model.losses(player, x.float().div(255), rng)
-                total += float(losses["total"]) * len(x)
+                total += float(losses[judge]) * len(x)
         self.model.load_state_dict(current)
         score = total / len(self.held_out)
         if score < self.best_score:
