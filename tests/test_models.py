@@ -13,7 +13,7 @@ import torch
 from manigen import models
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, NotPossible, UnknownName
-from manigen.models import Generator, networks
+from manigen.models import Generator, _terms, networks
 from tests.oracles import is_one_sentence
 
 FAMILIES = list(models.cards())
@@ -225,7 +225,7 @@ def test_a_model_that_cannot_be_built_says_why(
 
 
 def test_an_unknown_family_is_a_lookup_error() -> None:
-    with pytest.raises(UnknownName, match="autoencoder, gan, vae"):
+    with pytest.raises(UnknownName, match=", ".join(FAMILIES)):
         models.card_of("nothing like it")
 
 
@@ -304,12 +304,168 @@ def test_the_kl_term_agrees_with_torchs_own() -> None:
     torch.testing.assert_close(model.losses("model", x, rng)["kl"], kl)
 
 
-def test_the_critics_penalty_is_the_squared_slope_of_its_scores() -> None:
-    from manigen.models.gan import steepness
+# --- the terms losses are added up from --------------------------------------------------------------------------------
 
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_penalty_is_the_squared_slope_of_the_scores() -> None:
     w = torch.tensor([1.0, -2.0, 3.0])
-    x = torch.rand(5, 3, requires_grad=True)
-    torch.testing.assert_close(steepness(x @ w, x), w.square().sum())  # a plane is equally steep everywhere
+    torch.testing.assert_close(_terms.steepness(lambda x: x @ w, torch.rand(5, 3)), w.square().sum())  # a plane
+
+
+def test_a_lead_is_a_half_chance_when_scores_are_level_and_falls_with_distance() -> None:
+    level = _terms.lead(torch.zeros(4, 1), torch.zeros(4, 1))
+    assert level.item() == pytest.approx(np.log(2))
+    ahead, behind = torch.ones(4, 1), torch.zeros(4, 1)
+    assert _terms.lead(ahead, behind) < level < _terms.lead(behind, ahead)
+
+
+def test_the_critic_is_penalised_every_few_steps_and_as_much_more() -> None:
+    x, critic = torch.rand(6, 3), lambda x: x @ torch.tensor([[1.0], [2.0], [2.0]])  # slope 3, so 9 for each side
+    due, not_due = (_terms.judged(critic, x, x, penalty=0.5, lazy=4, step=step) for step in (8, 9))
+    assert "penalty" not in not_due and due["penalty"].item() == pytest.approx(18)
+    assert (due["total"] - not_due["total"]).item() == pytest.approx(4 * 0.5 / 2 * 18)
+
+
+def test_distance_correlation_is_numpys_own_and_nought_for_a_turned_and_scaled_copy() -> None:
+    x, z = torch.from_numpy(pictures(12, (1, 3, 3))), torch.from_numpy(codes(12))
+    far = [np.linalg.norm(a[i] - a[j]) for a in (x.flatten(1).numpy(), z.numpy()) for i in range(12) for j in range(i)]
+    expected = 1 - np.corrcoef(far[:66], far[66:])[0, 1]
+    assert _terms.distance_correlation(x, z).item() == pytest.approx(expected, rel=1e-4)
+    turn, _ = torch.linalg.qr(torch.from_numpy(np.random.default_rng(0).standard_normal((9, 9)).astype(np.float32)))
+    assert _terms.distance_correlation(x, 7 * x.flatten(1) @ turn).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_distances_keep_their_digits_in_a_half_precision_run() -> None:
+    x, z = torch.from_numpy(pictures(12, (1, 8, 8))), torch.from_numpy(codes(12))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = _terms.distance_correlation(x, z), _terms.discrepancy(z, z.flip(0))
+    full = _terms.distance_correlation(x, z), _terms.discrepancy(z, z.flip(0))
+    assert half == full
+
+
+@pytest.mark.parametrize(("stretch", "expected"), [((2.0, 2.0), 1.0), ((1.0, 3.0), 2 * 82 / 100)])
+def test_the_distortion_of_a_linear_decoder_is_known(stretch: tuple[float, float], expected: float) -> None:
+    """With J = diag(s): d sum s^4 / (sum s^2)^2, whatever the scale."""
+    j = torch.diag(torch.tensor(stretch))
+    found = _terms.relaxed_isometry(lambda z: (z @ j).unflatten(1, (1, 1, 2)), torch.zeros(200_000, 2), chance())
+    assert found.item() == pytest.approx(expected, rel=0.02)
+
+
+def test_the_distortion_of_a_decoder_is_that_of_its_jacobian() -> None:
+    model, z = small("autoencoder"), torch.from_numpy(codes(1))
+    j = torch.autograd.functional.jacobian(model.decode_batch, z).reshape(-1, 5)
+    g = j.T @ j
+    expected = 5 * g.square().sum() / g.trace() ** 2  # E|G v|^2 = tr G^2, E|J v|^2 = tr G
+    found = _terms.relaxed_isometry(model.decode_batch, z.repeat(40_000, 1), chance())
+    assert found.item() == pytest.approx(expected.item(), rel=0.03)
+
+
+def test_discrepancy_agrees_with_a_slow_twin_and_is_unbiased() -> None:
+    z, p = codes(9, 3), codes(9, 3, seed=4)
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.mean([6 * s / (6 * s + ((a - b) ** 2).sum()) for s in (0.1, 0.2, 0.5, 1, 2, 5, 10)]))
+
+    pairs = [(i, j) for i in range(9) for j in range(9)]
+    within = np.mean([k(a[i], a[j]) for a in (z, p) for i, j in pairs if i != j]) * 2
+    expected = within - 2 * np.mean([k(z[i], p[j]) for i, j in pairs])
+    assert _terms.discrepancy(torch.from_numpy(z), torch.from_numpy(p)).item() == pytest.approx(expected, rel=1e-4)
+    alike = [_terms.discrepancy(*torch.randn(2, 100, 4, generator=chance(seed))).item() for seed in range(40)]
+    assert abs(np.mean(alike)) < 3 * np.std(alike) / 40**0.5
+    shifted = _terms.discrepancy(torch.randn(100, 4, generator=chance()), torch.randn(100, 4, generator=chance(1)) + 1)
+    assert shifted > 10 * np.std(alike)
+
+
+def test_mixed_codes_lie_on_lines_between_pairs_and_a_little_beyond() -> None:
+    z = torch.eye(6)  # on the line from e_i to e_j two numbers add up to 1 and the others are 0
+    for beyond, low in ((0.0, 0.0), (0.2, -0.2)):
+        found = _terms.mixed(z.repeat(50, 1), chance(), beyond)
+        assert torch.allclose(found.sum(1), torch.ones(300), atol=1e-5)
+        assert found.min() >= low - 1e-6 and (found.abs() > 1e-6).sum(1).max() <= 2
+    assert found.min() < -0.1
+
+
+# --- ensemble, mixture, fusion ----------------------------------------------------------------------------------------
+
+
+def test_fog_is_the_spread_of_the_members_pictures() -> None:
+    model, z = small("geometric", members=3), codes()
+    assert model.members == 3
+    members = model.members_batch(torch.from_numpy(z)).detach().numpy()
+    expected = np.sqrt(members.var(axis=0, ddof=1).mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(model.fog(z), expected, rtol=1e-4)
+    assert np.array_equal(members[0], model.decode(z)) and model.fog(z).min() > 1e-4
+    for follower in model.decoder.followers:
+        follower.load_state_dict(model.decoder.leader.state_dict())
+    assert model.fog(z).max() < 1e-5
+
+
+@pytest.mark.parametrize("family", ["vae", "geometric"])
+def test_one_decoder_alone_has_no_fog_and_says_so(family: str) -> None:
+    model = small(family, **({"members": 1} if family == "geometric" else {}))
+    assert model.members == 1
+    with pytest.raises(NotPossible, match="one decoder") as caught:
+        model.fog(codes())
+    assert is_one_sentence(caught.value)
+
+
+def test_followers_learn_in_turn_and_never_move_the_encoder() -> None:
+    model, x = small("geometric", members=4), torch.from_numpy(pictures(6, (1, 8, 8)))
+    turns = []
+    for step in range(6):
+        model.step = step
+        model.zero_grad(set_to_none=True)
+        model.decoder.follow(model.encoder(x), x, step).backward()
+        turns.append([at for at, one in enumerate(model.decoder.followers) if one.first.weight.grad is not None])
+        assert all(weight.grad is None for weight in [*model.encoder.parameters(), *model.decoder.leader.parameters()])
+    assert turns == [[0], [1], [2], [0], [1], [2]]
+
+
+def test_the_mixture_inside_a_model_draws_like_its_codes() -> None:
+    from manigen.models._mixture import Mixture
+
+    stream = np.random.default_rng(0)
+    z = np.concatenate(
+        [stream.standard_normal((600, 2)) @ [[2, 1], [0, 0.5]] + 6, stream.standard_normal((200, 2)) - 6]
+    )
+    mixture = Mixture(2, 2)
+    assert not mixture.fitted
+    mixture.fit(torch.from_numpy(z.astype(np.float32)), seed=0)
+    drawn = mixture.sample(20_000, chance()).numpy()
+    assert mixture.fitted and np.abs(drawn.mean(0) - z.mean(0)).max() < 0.15
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(z.T), rtol=0.05)
+
+
+def test_the_fusion_without_its_game_is_the_geometric_autoencoder_weight_by_weight() -> None:
+    from manigen.training import Training
+
+    images = np.random.default_rng(0).integers(0, 256, (300, 1, 8, 8), np.uint8)
+    kept = []
+    for family, knobs in (("geometric", {}), ("fusion", {"adversarial": 0, "cycle": 0}), ("fusion", {})):
+        run = Training(small(family, **knobs), images, budget=64 * 6, batch=64)
+        list(run)
+        kept.append(run.finish().state_dict())
+    plain, bare, full = kept
+    assert plain.keys() == bare.keys() and all(torch.equal(bare[name], value) for name, value in plain.items())
+    assert set(full) > set(plain) and any(not torch.equal(full[name], value) for name, value in plain.items())
+
+
+def test_a_grid_of_codes_is_convolutions_only_and_refuses_what_it_cannot_lay_out() -> None:
+    model = models.build("autoencoder", (1, 32, 32), dim=64, width=4, layout="grid")
+    assert not any(isinstance(module, torch.nn.Linear) for module in model.modules())
+    assert model.encode(pictures(2, (1, 32, 32))).shape == (2, 64) and model.decode(codes(2, 64)).shape == (
+        2,
+        1,
+        32,
+        32,
+    )
+    for shape, dim in (((1, 28, 28), 64), ((1, 32, 32), 63)):
+        with pytest.raises(BadInput, match=r"grid layout|halved"):
+            models.build("autoencoder", shape, dim=dim, width=4, layout="grid")
 
 
 @pytest.mark.filterwarnings("error")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models.base import Generator, per_picture
-from manigen.models.networks import Decoder, Encoder
+from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
 
 card = Card(
     title="Autoencoder",
@@ -24,8 +24,9 @@ card = Card(
     reference="Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, From Variational to Deterministic Autoencoders",
     link="https://arxiv.org/abs/1903.12436",
     knobs=(
-        Knob("dim", 16, "How many numbers a code has.", 1, 512),
-        Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
+        DIM,
+        WIDTH,
+        LAYOUT,
         Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
         Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
         Knob("weight_decay", 1e-5, "Weight decay of the decoder.", 0.0, 0.1),
@@ -42,13 +43,14 @@ class Model(Generator):
         shape: tuple[int, int, int],
         dim: int = 16,
         width: int = 32,
+        layout: str = "flat",
         code_l2: float = 0.05,
         code_noise: float = 0.1,
         weight_decay: float = 1e-5,
     ) -> None:
         super().__init__(shape, dim)
-        self.encoder = Encoder(shape, dim, width)
-        self.decoder = Decoder(shape, dim, width)
+        self.encoder = Encoder(shape, dim, width, layout)
+        self.decoder = Decoder(shape, dim, width, layout)
         self.code_l2, self.code_noise, self.weight_decay = code_l2, code_noise, weight_decay
 
     def decode_batch(self, z: Tensor) -> Tensor:

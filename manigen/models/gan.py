@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from manigen.cards import Card, Knob
+from manigen.models import _terms
 from manigen.models.base import Generator
-from manigen.models.networks import Decoder, Encoder
+from manigen.models.networks import DIM, WIDTH, Decoder, Encoder
+
+LAZY = 4  # steps between two gradient penalties, each then weighted as many times
 
 card = Card(
     title="Generative adversarial network",
@@ -25,18 +28,18 @@ card = Card(
     reference="Huang, Gokaslan, Kuleshov, Tompkin 2024, The GAN is dead; long live the GAN! (R3GAN)",
     link="https://arxiv.org/abs/2501.05441",
     knobs=(
-        Knob("dim", 16, "How many numbers a code has.", 1, 512),
-        Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
+        DIM,
+        WIDTH,
         Knob("penalty", 2.0, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
     ),
-    facts={"sampler": "normal", "losses": ("forger", "critic", "penalty"), "learning_rate": 5e-4},
+    facts={"sampler": "normal", "prior": "normal", "losses": ("forger", "critic", "penalty"), "learning_rate": 5e-4},
 )
 
 
 class Model(Generator):
     """Two players who take turns: the critic looks, then the forger paints."""
 
-    players: ClassVar[tuple[str, ...]] = ("critic", "forger")
+    players = ("critic", "forger")
     encodes: ClassVar[bool] = False
 
     def __init__(self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, penalty: float = 2.0) -> None:
@@ -57,17 +60,8 @@ class Model(Generator):
     def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         z = torch.randn((len(x), self.dim), generator=rng, device=x.device)
         if player == "forger":
-            forger = nn.functional.softplus(self.critic(x).detach() - self.critic(self.decoder(z))).mean()
+            forger = _terms.lead(self.critic(self.decoder(z)), self.critic(x).detach())
             return {"total": forger, "forger": forger}
-        real = x.detach().requires_grad_(True)
-        fake = self.decoder(z).detach().requires_grad_(True)
-        on_real, on_fake = self.critic(real), self.critic(fake)
-        critic = nn.functional.softplus(on_fake - on_real).mean()
-        penalty = steepness(on_real, real) + steepness(on_fake, fake)
-        return {"total": critic + self.penalty / 2 * penalty, "critic": critic, "penalty": penalty}
-
-
-def steepness(scores: Tensor, x: Tensor) -> Tensor:
-    """Return E|grad C(x)|^2, the critic's mean squared slope at the pictures x it has just scored."""
-    (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
-    return slope.square().flatten(1).sum(1).mean()
+        with torch.no_grad():
+            made = self.decoder(z).float()
+        return _terms.judged(self.critic, x, made, self.penalty, LAZY, self.step)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from manigen.cards import Card, Knob
 from manigen.models.base import Generator, per_picture
-from manigen.models.networks import Decoder, Encoder
+from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
 
 card = Card(
     title="Variational autoencoder",
@@ -22,21 +22,24 @@ card = Card(
     reference="Kingma, Welling 2014, Auto-Encoding Variational Bayes; Higgins et al. 2017, beta-VAE",
     link="https://arxiv.org/abs/1312.6114",
     knobs=(
-        Knob("dim", 16, "How many numbers a code has.", 1, 512),
-        Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256),
+        DIM,
+        WIDTH,
+        LAYOUT,
         Knob("beta", 1.0, "Weight of the KL term: high brings order and blur, low detail and holes.", 0.0, 100.0),
     ),
-    facts={"sampler": "normal", "losses": ("reconstruction", "kl")},
+    facts={"sampler": "normal", "prior": "normal", "losses": ("reconstruction", "kl")},
 )
 
 
 class Model(Generator):
     """Encoder (mean and log-variance) and decoder trained as one player."""
 
-    def __init__(self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, beta: float = 1.0) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, layout: str = "flat", beta: float = 1.0
+    ) -> None:
         super().__init__(shape, dim)
-        self.encoder = Encoder(shape, 2 * dim, width)
-        self.decoder = Decoder(shape, dim, width)
+        self.encoder = Encoder(shape, 2 * dim, width, layout)
+        self.decoder = Decoder(shape, dim, width, layout)
         self.beta = beta
 
     def decode_batch(self, z: Tensor) -> Tensor:

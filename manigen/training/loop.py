@@ -175,11 +175,12 @@ class Training:
     @torch.no_grad()
     def _follow(self) -> None:
         keep = min(AVERAGE, (1 + self.index) / (10 + self.index))
-        for name, value in self.model.named_parameters():
-            self.average[name].lerp_(value, 1 - keep)
-        for name, value in self.model.named_buffers():
-            if name in self.average:
-                self.average[name].copy_(value)
+        weights = dict(self.model.named_parameters())
+        for name, value in self.model.state_dict().items():
+            if name in weights:
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)  # a buffer is fitted, not descended: only the last fit counts
 
     def _score(self) -> float | None:
         """Score the averaged weights on the held-out pictures, and remember them when they are the best so far."""
@@ -190,8 +191,9 @@ class Training:
         self.model.load_state_dict(self.average)
         rng = seeds.torch_stream(0, self.model.device.type)
         total, player = 0.0, self.model.players[0]
-        with torch.no_grad(), torch.autocast(
-            self.model.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        with (
+            torch.no_grad(),
+            torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
         ):
             for x in self.held_out.split(500):
                 losses = self.model.losses(player, x.float().div(255), rng)

@@ -1,0 +1,92 @@
+"""Adversarially constrained interpolation: the pictures half-way are asked to look real.
+
+    autoencoder  minimises  |x - D(E(x))|^2  +  l C(D(m))^2,    m = a E(x) + (1 - a) E(x'),  a ~ U[0, 1/2]
+    critic       minimises  (C(D(m)) - a)^2  +  C(g x + (1 - g) D(E(x)))^2
+
+The critic guesses from a picture how far between two others it was painted; the autoencoder paints so that the guess is
+nought. Straight lines between codes then lead through pictures that look like data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from manigen.cards import Card, Knob
+from manigen.models.base import Generator, per_picture
+from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
+
+card = Card(
+    title="Adversarially constrained autoencoder",
+    sentence="An autoencoder with a critic of its half-way pictures: what lies between two codes has to look real.",
+    reference="Berthelot, Raffel, Roy, Goodfellow 2018, Understanding and Improving Interpolation in Autoencoders "
+    "via an Adversarial Regularizer",
+    link="https://arxiv.org/abs/1807.07543",
+    knobs=(
+        DIM,
+        WIDTH,
+        LAYOUT,
+        Knob("between", 0.5, "How much the critic of half-way pictures is heard, per pixel.", 0.0, 100.0),
+        Knob("mix", 0.2, "Share g of the real picture in what the critic is told is not half-way.", 0.0, 1.0),
+    ),
+    facts={"sampler": "mixture", "losses": ("reconstruction", "between", "critic", "ends")},
+)
+
+
+class Model(Generator):
+    """Two players: the autoencoder, and the critic that guesses how far half-way a picture is."""
+
+    players = ("autoencoder", "critic")
+    judge: str | None = "reconstruction"
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        dim: int = 16,
+        width: int = 32,
+        layout: str = "flat",
+        between: float = 0.5,
+        mix: float = 0.2,
+    ) -> None:
+        super().__init__(shape, dim)
+        self.encoder = Encoder(shape, dim, width, layout)
+        self.decoder = Decoder(shape, dim, width, layout)
+        self.critic = Encoder(shape, 16, width)  # the guess is the mean of 16 outputs
+        self.between, self.mix = between, mix
+
+    def decode_batch(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
+
+    def encode_batch(self, x: Tensor) -> Tensor:
+        return self.encoder(x)
+
+    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
+        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
+        if player != "critic":
+            yield from self.decoder.parameters()
+
+    def guess(self, x: Tensor) -> Tensor:
+        """How far between two others the critic takes each picture (n,) to be."""
+        return self.critic(x).float().mean(1)
+
+    def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        share = torch.rand((len(x), 1), generator=rng, device=x.device) / 2
+        if player == "critic":
+            with torch.no_grad():
+                z = self.encoder(x)
+                painted, half_way = self.decoder(z).float(), self.decoder(self.half_way(z, share)).float()
+            critic = (self.guess(half_way) - share[:, 0]).square().mean()
+            ends = self.guess(torch.lerp(painted, x, self.mix)).square().mean()
+            return {"total": critic + ends, "critic": critic, "ends": ends}
+        z = self.encoder(x)
+        reconstruction = per_picture((self.decoder(z) - x).square())
+        between = self.guess(self.decoder(self.half_way(z, share))).square().mean()
+        total = reconstruction + self.between * x[0].numel() * between  # the article's errors are means over pixels
+        return {"total": total, "reconstruction": reconstruction, "between": between}
+
+    @staticmethod
+    def half_way(z: Tensor, share: Tensor) -> Tensor:
+        """Codes that are `share` (n, 1) of their own picture and the rest of their neighbour's in the batch."""
+        return share * z + (1 - share) * z.flip(0)

@@ -1,0 +1,116 @@
+"""The fusion: learn the manifold, generate on it, and let both aims shape one model.
+
+    model   minimises  geometric loss  +  a E softplus(C(x) - C(D(c)))  +  g |E(D(c)) - c|^2
+    critic  minimises  E softplus(C(D(c)) - C(x))  +  r/2 (E|grad C(x)|^2 + E|grad C(D(c))|^2)
+
+The geometric autoencoder learns the surface. Its decoder is the generator: codes c are drawn from a mixture fitted to
+the codes so far, and from the lines between them, and an image critic asks that what is painted there looks like data.
+The cycle asks that a painted picture is read as the code it was painted from, so that no part of the surface is wasted.
+With both adversarial weights at zero nothing is added, and the model is the geometric one, weight by weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from manigen.cards import Card, Knob
+from manigen.models import _terms, geometric
+from manigen.models._mixture import Mixture
+from manigen.models.networks import Encoder
+
+LAZY = 4  # steps between two gradient penalties, each then weighted as many times
+BEGIN = 300  # steps before the mixture is fitted first; until then all codes are forged between others
+REFIT = 1000  # steps between two fits
+CODES = 8192  # codes it is fitted to
+
+card = Card(
+    title="Fusion",
+    sentence="Learns the surface that pictures lie on, and lets a critic polish every place of it, seen or unseen.",
+    reference="The fusion of manifold learning and image generation: an autoencoder's surface, and its decoder trained "
+    "on it against a critic; Larsen et al. 2016 (VAE-GAN), Berthelot et al. 2018 (ACAI), Huang et al. 2024 (R3GAN)",
+    link="https://arxiv.org/abs/1512.09300",
+    knobs=(
+        *geometric.KNOBS,
+        Knob("adversarial", 2.0, "How much the critic of pictures is heard.", 0.0, 1000.0),
+        Knob("cycle", 0.5, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
+        Knob("between", 0.5, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
+        Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
+        Knob("components", 20, "How many bells the mixture of codes has.", 1, 500),
+    ),
+    facts={
+        "sampler": "mixture",
+        "losses": (*geometric.card.facts["losses"], "forger", "cycle", "critic", "penalty"),
+    },
+)
+
+
+class Model(geometric.Model):
+    """Two players: the geometric autoencoder whose decoder forges, and the critic."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        adversarial: float = 2.0,
+        cycle: float = 0.5,
+        between: float = 0.5,
+        penalty: float = 1.0,
+        components: int = 20,
+        **surface: Any,
+    ) -> None:
+        super().__init__(shape, **surface)
+        self.adversarial, self.cycle, self.between, self.penalty = adversarial, cycle, between, penalty
+        if adversarial or cycle:
+            self.mixture = Mixture(self.dim, components)
+            self.judge = None
+        if adversarial:
+            self.players = ("model", "critic")
+            self.critic = Encoder(shape, 1, surface.get("width", 32))
+
+    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
+        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
+        if player != "critic":
+            yield from self.decoder.parameters()
+
+    def settings_of(self, player: str) -> dict[str, Any]:
+        return {"betas": (0.0, 0.99)} if player == "critic" else super().settings_of(player)
+
+    def refit(self, images: Tensor, rng: torch.Generator) -> None:
+        if not (self.adversarial or self.cycle) or self.step < BEGIN or (self.step - BEGIN) % REFIT:
+            return
+        rows = torch.randperm(len(images), generator=rng, device=images.device)[:CODES]
+        with torch.inference_mode():
+            z = torch.cat([self.encoder(images[part].float() / 255) for part in rows.split(512)])
+        self.mixture.fit(z, seed=self.step)
+
+    def forged(self, z: Tensor, rng: torch.Generator) -> Tensor:
+        """Return as many codes as z (n, d) to forge at: some between the codes z, the others from the mixture."""
+        lines = _terms.mixed(z, rng, beyond=0.0)
+        if not self.mixture.fitted:
+            return lines
+        on_lines = round(self.between * len(z))
+        return torch.cat([lines[:on_lines], self.mixture.sample(len(z) - on_lines, rng)])
+
+    def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        if player == "critic":
+            return self._critic(x, rng)
+        named, z = self.surface(x, rng)
+        if not (self.adversarial or self.cycle):
+            return named
+        codes = self.forged(z, rng)
+        painted = self.decoder(codes)
+        if self.adversarial:
+            named["forger"] = _terms.lead(self.critic(painted), self.critic(x).detach())
+            named["total"] = named["total"] + self.adversarial * named["forger"]
+        if self.cycle:
+            named["cycle"] = (self.encoder(painted) - codes).square().sum(1).mean()
+            named["total"] = named["total"] + self.cycle * named["cycle"]
+        return named
+
+    def _critic(self, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        with torch.no_grad():
+            made = self.decoder(self.forged(self.encoder(x).float(), rng)).float()
+        return _terms.judged(self.critic, x, made, self.penalty, LAZY, self.step)
