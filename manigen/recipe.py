@@ -171,10 +171,11 @@ def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "
     test = datasets.load(recipe.data, "test", **recipe.data_knobs)
     kept = min(HELD_OUT, len(train) // 10)
     x, rate = train.x[: len(train) - kept], recipe.learning_rate
+    model = models.build(recipe.family, train.shape, recipe.seed, **knobs).to(device)
     training = Training(
-        models.build(recipe.family, train.shape, recipe.seed, **knobs).to(device),
+        model,
         x,
-        budget=_budget(recipe, len(x)),
+        budget=_budget(recipe, len(x), model.epochs),
         batch=recipe.batch,
         learning_rate=card.facts.get("learning_rate", LEARNING_RATE) if rate is None else rate,
         seed=recipe.seed,
@@ -196,15 +197,16 @@ def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "
     return run
 
 
-def _budget(recipe: Recipe, pictures: int) -> int:
-    """How many pictures are to be seen, from whichever of images and epochs was given."""
+def _budget(recipe: Recipe, pictures: int, usual: float | None) -> int:
+    """How many pictures are to be seen, from whichever of images and epochs was given, else as is `usual` (epochs)."""
     if recipe.images is not None and recipe.epochs is not None:
         raise BadInput("A run is as long as its images or as its epochs say; give one of the two.")
-    if recipe.epochs is None:
+    epochs = usual if recipe.epochs is None and recipe.images is None else recipe.epochs
+    if epochs is None:
         return IMAGES if recipe.images is None else recipe.images
-    if not 0 < recipe.epochs <= 1e6:
-        raise BadInput(f"epochs must lie above 0 and be at most 1,000,000, not {recipe.epochs}.")
-    return max(1, round(recipe.epochs * pictures))
+    if not 0 < epochs <= 1e6:
+        raise BadInput(f"epochs must lie above 0 and be at most 1,000,000, not {epochs}.")
+    return max(1, round(epochs * pictures))
 
 
 def _same_recipe(run: Run) -> None:

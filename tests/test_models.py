@@ -454,6 +454,28 @@ def test_the_fusion_without_its_game_is_the_geometric_autoencoder_weight_by_weig
     assert set(full) > set(plain) and any(not torch.equal(full[name], value) for name, value in plain.items())
 
 
+def test_the_articles_preset_is_its_own_networks_and_its_generator_paints() -> None:
+    model = models.build("autoencoder", (1, 28, 28), preset="article", width=4)
+    assert model.dim == 32 and model.knobs["dim"] == 32 and model.players == ("model", "critic", "forger")
+    assert [tuple(w.shape) for w in model.forger.up.parameters() if w.ndim == 4] == [  # type: ignore[union-attr]
+        (256, 128, 5, 5),
+        (128, 128, 5, 5),
+        (128, 1, 5, 5),
+    ]
+    z = codes(5, 32)
+    np.testing.assert_allclose(model.decode(z), model.forger(torch.from_numpy(z)).detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(model.decode(z[:1]), model.decode(z)[:1], atol=1e-6)  # batch norm with kept averages
+    x = torch.from_numpy(pictures(4, (1, 28, 28)))
+    for player in model.players:
+        model.train().zero_grad(set_to_none=True)
+        model.losses(player, x, chance())["total"].backward()
+        moved = {id(weight) for weight in model.weights_of(player) if weight.grad is not None}
+        assert moved == {id(weight) for weight in model.weights_of(player)}
+    for shape in ((3, 28, 28), (1, 32, 32)):
+        with pytest.raises(BadInput, match="28x28 grey"):
+            models.build("autoencoder", shape, preset="article")
+
+
 def test_a_grid_of_codes_is_convolutions_only_and_refuses_what_it_cannot_lay_out() -> None:
     model = models.build("autoencoder", (1, 32, 32), dim=64, width=4, layout="grid")
     assert not any(isinstance(module, torch.nn.Linear) for module in model.modules())

@@ -51,5 +51,5 @@ def build(family: str, shape: tuple[int, int, int], seed: int = 0, **knobs: Any)
     with _borrowed, torch.random.fork_rng(devices=[]):  # layers draw from that stream: borrow it, leave it as it was
         torch.default_generator.manual_seed(seed)
         model = module.Model(shape, **settings)
-    model.family, model.knobs, model.seed = family, settings, seed
+    model.family, model.knobs, model.seed = family, settings | model.fixed, seed
     return model.eval()
