@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, ClassVar, Protocol, overload
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from manigen import checks, seeds
 from manigen.errors import BadInput, NotPossible
+from manigen.models import _steady
 
 CHUNK = 512  # pictures decoded or encoded at once: bounds memory, costs nothing
 
@@ -37,12 +39,14 @@ class Generator(nn.Module):
     encodes: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
     judge: str | None = "total"  # the first player's loss that picks the best weights on held-out pictures, or None
+    epochs: float | None = None  # how long it is trained where nobody says, else the recipe's own default
     step = 0  # rounds trained so far; terms that are only due now and then look here
 
     name = "untrained"
     family = ""
     seed = 0
     sampler: Sampler | None = None
+    reject = 0.0  # the share of draws, at most 0.5, left out because the decoder is steepest there
 
     def __init__(self, shape: tuple[int, int, int], dim: int) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class Generator(nn.Module):
         if self.dim > int(np.prod(self.shape)):
             raise BadInput(f"A code of {dim} numbers is longer than the picture's own {int(np.prod(self.shape))}.")
         self.knobs: dict[str, Any] = {}
+        self.fixed: dict[str, Any] = {}  # knobs that another knob (a preset) decides
 
     # --- what a family writes -------------------------------------------------------------------------------------
 
@@ -94,7 +99,7 @@ class Generator(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        return next(chain(self.parameters(), self.buffers())).device
 
     @overload
     def decode(self, z: Tensor) -> Tensor: ...
@@ -154,16 +159,28 @@ class Generator(nn.Module):
     def _fog_batch(self, z: Tensor) -> Tensor:
         return self.members_batch(z).var(0).flatten(1).mean(1).clamp_min(1e-12).sqrt()
 
-    def sample_codes(self, n: int, seed: int = 0) -> np.ndarray:
-        """Return n codes (n, d) from the model's own distribution over codes: the fitted sampler, else N(0, I)."""
+    def sample_codes(self, n: int, seed: int = 0, reject: float | None = None) -> np.ndarray:
+        """Return n codes (n, d) from the model's own distribution over codes: the fitted sampler, else N(0, I).
+
+        `reject`, else the generator's own, is the share of draws in [0, 0.5] that is left out because the decoder's
+        Jacobian is largest there: the junk between groups of pictures ("no GAN's land"). Raises `BadInput` beyond it.
+        """
         n = checks.count(n)
+        return _steady.steadiest(
+            lambda drawn: self._draw(drawn, seed),
+            lambda z: _steady.stretch(self.decode, z),
+            n,
+            _steady.share(self.reject if reject is None else reject),
+        )
+
+    def _draw(self, n: int, seed: int) -> np.ndarray:
         if self.sampler is not None:
             return self.sampler.sample(n, seed)
         return seeds.numpy_stream(seed).standard_normal((n, self.dim), dtype=np.float32)
 
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, seed: int = 0, reject: float | None = None) -> np.ndarray:
         """Return n generated pictures (n, c, h, w) in [0, 1]; the same seed gives the same pictures."""
-        return self.decode(self.sample_codes(n, seed))
+        return self.decode(self.sample_codes(n, seed, reject))
 
     def _in_chunks(self, run: Any, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -10,6 +10,7 @@ import numpy as np
 
 from manigen import seeds
 from manigen.cards import Card, Knob
+from manigen.samplers.base import Progress, silent
 
 card = Card(
     title="Gaussian mixture",
@@ -29,7 +30,7 @@ class Sampler:
         self.means: np.ndarray = np.zeros((0, 0), np.float32)
         self.factors: np.ndarray = np.zeros((0, 0, 0), np.float32)
 
-    def fit(self, z: np.ndarray, seed: int = 0) -> Sampler:
+    def fit(self, z: np.ndarray, seed: int = 0, progress: Progress = silent) -> Sampler:
         from sklearn.mixture import GaussianMixture
 
         components = max(1, min(self.components, len(z) // (2 * z.shape[1])))

@@ -10,6 +10,7 @@ import numpy as np
 
 from manigen import seeds
 from manigen.cards import Card
+from manigen.samplers.base import Progress, silent
 
 card = Card(
     title="Standard normal",
@@ -25,7 +26,7 @@ class Sampler:
     def __init__(self, dim: int = 0) -> None:
         self.dim = dim
 
-    def fit(self, z: np.ndarray, seed: int = 0) -> Sampler:
+    def fit(self, z: np.ndarray, seed: int = 0, progress: Progress = silent) -> Sampler:
         return Sampler(z.shape[1])
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
