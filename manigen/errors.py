@@ -37,4 +37,8 @@ def unknown(kind: str, name: object, known: list[str]) -> UnknownName:
 
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownName(f"There is no {kind} named {str(name)[:80]!r}.{hint} Known: {', '.join(known) or 'none'}.")
+    most = 12  # names that fit in one plain sentence
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return UnknownName(
+        f"There is no {kind} named {str(name)[:80]!r}.{hint} Known: {', '.join(known[:most]) or 'none'}{more}."
+    )

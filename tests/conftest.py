@@ -44,6 +44,15 @@ def needs_data() -> Callable[..., None]:
 
 
 @pytest.fixture(autouse=True)
+def _no_figures_of_yesterday(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests keep what they measured in a folder of their own, not in the user's cache."""
+    from manigen.measures import _cache
+
+    kept = tmp_path_factory.getbasetemp() / "measures"
+    monkeypatch.setattr(_cache, "folder", lambda: kept)
+
+
+@pytest.fixture(autouse=True)
 def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see the shipped models only, whatever MANIGEN_WEIGHTS says here."""
     if "MANIGEN_WEIGHTS" in os.environ:

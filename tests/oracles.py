@@ -27,3 +27,72 @@ def is_one_sentence(error: BaseException | str) -> bool:
     """Whether an error says one plain thing: a single line that ends in a full stop, short enough to be read."""
     text = str(error).strip()
     return text.endswith(".") and "\n" not in text and "Traceback" not in text and 10 < len(text) < 400
+
+
+def prdc(real: np.ndarray, made: np.ndarray, k: int) -> tuple[float, float, float, float]:
+    """Precision, recall, density and coverage, pair by pair (Kynkaanniemi et al. 2019; Naeem et al. 2020)."""
+
+    def far(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.sqrt(((a.astype(float) - b) ** 2).sum()))
+
+    def radius(side: np.ndarray, i: int) -> float:
+        return sorted(far(side[i], side[j]) for j in range(len(side)) if j != i)[k - 1]
+
+    of_real = [radius(real, i) for i in range(len(real))]
+    of_made = [radius(made, j) for j in range(len(made))]
+    inside = [[far(x, y) < of_real[i] for i, x in enumerate(real)] for y in made]
+    precision = np.mean([any(row) for row in inside])
+    recall = np.mean([any(far(x, y) < of_made[j] for j, y in enumerate(made)) for x in real])
+    density = sum(sum(row) for row in inside) / (k * len(made))
+    coverage = np.mean([any(row[i] for row in inside) for i in range(len(real))])
+    return float(precision), float(recall), float(density), float(coverage)
+
+
+def frechet(a: np.ndarray, b: np.ndarray) -> float:
+    """The Frechet distance of Gaussians fitted to a and b, with scipy's root of a matrix (Heusel et al. 2017)."""
+    from scipy.linalg import sqrtm
+
+    of_a, of_b = np.cov(a.T), np.cov(b.T)
+    shared = sqrtm(of_a @ of_b).real
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(of_a + of_b - 2 * shared))
+
+
+def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The unbiased squared discrepancy of a cubic kernel, pair by pair (Binkowski et al. 2018)."""
+
+    def k(x: np.ndarray, y: np.ndarray) -> float:
+        return (float(x.astype(float) @ y) / len(x) + 1) ** 3
+
+    n, m = len(a), len(b)
+    of_a = sum(k(a[i], a[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    of_b = sum(k(b[i], b[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    return of_a + of_b - 2 * sum(k(x, y) for x in a for y in b) / (n * m)
+
+
+def ssim(x: np.ndarray, y: np.ndarray) -> float:
+    """Structural similarity of two pictures (c, h, w) in [0, 1], window by window (Wang et al. 2004)."""
+    sides = [min(11, side if side % 2 else side - 1) for side in x.shape[1:]]
+    bells = [np.array([np.exp(-((i - (n - 1) / 2) ** 2) / (2 * 1.5**2)) for i in range(n)]) for n in sides]
+    window = np.outer(*bells) / np.outer(*bells).sum()
+    found = []
+    for a, b in zip(x.astype(float), y.astype(float), strict=True):
+        for i in range(a.shape[0] - sides[0] + 1):
+            for j in range(a.shape[1] - sides[1] + 1):
+                p, q = a[i : i + sides[0], j : j + sides[1]], b[i : i + sides[0], j : j + sides[1]]
+                m, n = (window * p).sum(), (window * q).sum()
+                v, w, s = (
+                    (window * (p - m) ** 2).sum(),
+                    (window * (q - n) ** 2).sum(),
+                    (window * (p - m) * (q - n)).sum(),
+                )
+                found.append((2 * m * n + 1e-4) * (2 * s + 9e-4) / ((m * m + n * n + 1e-4) * (v + w + 9e-4)))
+    return float(np.mean(found))
+
+
+def levina_bickel(z: np.ndarray, k: int) -> float:
+    """Intrinsic dimension by maximum likelihood, inverses averaged (Levina, Bickel 2004; MacKay, Ghahramani 2005)."""
+    inverse = []
+    for i in range(len(z)):
+        t = sorted(np.sqrt(((z[i] - z[j]) ** 2).sum()) for j in range(len(z)) if j != i)[:k]
+        inverse.append(sum(np.log(t[-1] / t[j]) for j in range(k - 1)) / (k - 1))
+    return float(1 / np.mean(inverse))

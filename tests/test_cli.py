@@ -344,11 +344,16 @@ def test_measures_are_flat_and_reproduce_the_card(asked: Callable[..., dict[str,
     assert all(isinstance(value, int | float | str) for value in told.values())
     card = weights.info(small_model)
     for name, value in card["measures"].items():
-        assert told[name] == pytest.approx(value, rel=1e-4), name
+        assert told[name] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-4, abs=1e-9)), name
     assert told["trustworthiness"] == pytest.approx(card["maps"]["pca"]["trustworthiness"])
     assert told["data"] == "digits" and told["split"] == "test" and told["pictures"] == 297
+    assert told["features"].startswith("FD-LeNet ") and told["coverage_n"] == 297 and 0 < told["coverage_real"] <= 1
+    for name in ("reconstruction_mse", "frechet_distance", "coverage", "linear_probe", "clustering", "seconds"):
+        assert name in told
     only = asked("measure", small_model, "--only", "reconstruction_mse, continuity")
-    assert set(only) == {"model", "data", "split", "pictures", "map", "reconstruction_mse", "continuity"}
+    beside = {f"reconstruction_mse_{what}" for what in ("real", "n", "error")}
+    about = {"model", "data", "split", "pictures", "map"}
+    assert set(only) == about | beside | {"reconstruction_mse", "continuity"}
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------

@@ -8,29 +8,25 @@ that a blurred picture can cheat.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from manigen import checks
-from manigen.cards import Card, Knob
+from manigen.cards import Card
+from manigen.measures._context import Context, Result
 
 card = Card(
     title="Sharpness",
     sentence="How crisp generated pictures are beside real ones: 1 is as crisp, less is blurred, more is scribbled.",
     reference="Subbarao, Tyan 1998, Selecting the Optimal Focus Measure for Autofocusing and Depth-from-Focus",
     link="https://doi.org/10.1109/34.709612",
-    knobs=(Knob("n", 5000, "How many pictures of each kind are compared.", 10, 100_000),),
-    facts={"of": "generator", "unit": "dimensionless", "best": 1.0, "real": 1.0},
+    facts={"of": "generator", "unit": "dimensionless", "best": 1.0},
 )
 
 
-def measure(generator: Any, x: Any, n: int = 5000, seed: int = 0) -> float:
-    """Return the mean gradient of `n` samples drawn with `seed` over that of at most `n` real pictures x (n, c, h, w).
-
-    Raises `BadInput` for pictures of another shape or range.
-    """
-    return steepness(generator.sample(n, seed)) / max(steepness(checks.images(x[:n], generator.shape)), 1e-12)
+def measure(context: Context) -> Result:
+    """Return the mean gradient of as many samples over that of the held-out pictures; `real`: of training pictures."""
+    real = max(steepness(context.real), 1e-12)
+    others = None if context.others is None else steepness(context.others) / real
+    return Result(steepness(context.made) / real, others, context.n)
 
 
 def steepness(x: np.ndarray) -> float:

@@ -12,4 +12,4 @@ To add a verb, write one file and name it in `VERBS`.
 
 from __future__ import annotations
 
-VERBS = ("data", "models", "info", "train", "encode", "decode", "sample", "map", "walk", "measure", "app")
+VERBS = ("data", "models", "info", "train", "encode", "decode", "sample", "map", "walk", "measure", "features", "app")

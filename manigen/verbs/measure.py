@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from manigen.errors import BadInput, NotPossible, unknown
 from manigen.verbs.base import Result, as_own, data_knobs, is_own, load, model
@@ -14,9 +17,11 @@ def options(parser: ArgumentParser) -> None:
     from manigen import measures
 
     parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
-    parser.add_argument("--data", help="whose test split is used [the data set the model learned from]")
+    parser.add_argument("--data", help="which data set's pictures are used [the one the model learned from]")
     parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(measures.cards())} [all]")
+    parser.add_argument("--n", type=int, default=10_000, help="how many pictures of each kind are compared [10,000]")
     parser.add_argument("--seed", type=int, default=0, help="decides which pictures are drawn where not all are [0]")
+    parser.add_argument("--fresh", action="store_true", help="measure again what was measured before")
     data_knobs(parser)
 
 
@@ -36,13 +41,31 @@ def run(given: Namespace) -> Result:
         if is_own(data) and given.data is None:
             raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
         settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
-        test = datasets.load(data, "test", **settings)
-        found = measures.of_generator(generator, test, given.seed, only)
-        result |= {"data": data, "split": "test", "pictures": len(test), **found}
+        train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+        with _told() as progress:
+            found = measures.report(generator, train, test, given.seed, only, given.n, progress, not given.fresh)
+        result |= {"data": data, "split": "test", "pictures": len(test), **measures.flat(found)}
     maps = weights.maps(folder)
     if "map" in wanted and maps:
         result |= {"map": maps[0], **measures.of_map(weights.load_map(folder, maps[0]), given.seed, only)}
     left = sorted(set(only or ()) - set(result))
     if left:
-        raise NotPossible(f"{left[0]} cannot be measured on {generator.name}, which has no encoder or no map for it.")
+        raise NotPossible(
+            f"{left[0]} cannot be measured on {generator.name}, which has no encoder or no map for it, "
+            "or the pictures have no labels, no classifier, or are too few."
+        )
     return result
+
+
+@contextmanager
+def _told() -> Iterator[Callable[[int, int, str], None]]:
+    """Give what a report tells its progress to: a bar where somebody is looking, nothing elsewhere."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" measures", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def told(done: int, of: int, title: str) -> None:
+            bar.total, bar.n = of, done
+            bar.set_postfix_str(title)
+
+        yield told

@@ -1,0 +1,168 @@
+"""What the measures of one generator share: pictures, samples, features, codes, each made once, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from manigen import checks, seeds
+from manigen.cards import Card
+from manigen.measures import _features, _neighbours
+
+MEMORY = 192_000_000  # bytes that the pictures of one kind may take: bounds n for large pictures
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure and what it takes to read it.
+
+    `value`; `real`, the same figure for real pictures in the model's place (training pictures for its samples, or the
+    held-out pictures themselves for their codes), None where that makes no sense; `n`, how many pictures or codes it
+    comes from; `error`, its standard error where it has one; `details`, whatever else is worth showing, ready for JSON.
+    """
+
+    value: float
+    real: float | None
+    n: int
+    error: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Context:
+    """A generator beside the pictures it is measured on, with all that measures share.
+
+    `test` and `train` are `Images`, or arrays (n, c, h, w) of uint8 or in [0, 1]; `train` may be left out, and what
+    needs it cannot be measured then. `n` bounds how many pictures of each kind are compared; there are never more than
+    there are held-out pictures, or than fit in 192 MB. The same seed gives the same pictures.
+
+    `generator` is anything with `sample(n, seed)`; with `decode(z)` and `encode(x)` more can be measured.
+    """
+
+    def __init__(self, generator: Any, test: Any, train: Any = None, seed: int = 0, n: int = 10_000) -> None:
+        self.generator = generator
+        self.seed = seeds.check(seed)
+        self._test, self._train = test, train
+        x = _pictures(test)
+        self.shape: tuple[int, int, int] = tuple(x.shape[1:])  # type: ignore[assignment]
+        bound = max(2, MEMORY // (4 * int(np.prod(self.shape))))
+        self.n = min(checks.count(n), len(x), bound)
+        self.rows = self._drawn(len(x), self.n, 1)
+
+    # --- pictures -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def real(self) -> np.ndarray:
+        """Held-out pictures (n, c, h, w) in [0, 1]. Raises `BadInput` where the generator makes others."""
+        return checks.images(_pictures(self._test)[self.rows], getattr(self.generator, "shape", None))
+
+    @cached_property
+    def others(self) -> np.ndarray | None:
+        """As many training pictures, or fewer where there are fewer; None where there are none at hand."""
+        return None if self._train is None else self.train_pictures(self.n)[0]
+
+    @cached_property
+    def made(self) -> np.ndarray:
+        """As many samples (n, c, h, w) in [0, 1]."""
+        return checks.images(self.generator.sample(self.n, self.seed))
+
+    @cached_property
+    def reconstructed(self) -> np.ndarray:
+        """What is left of the held-out pictures on the way to their codes and back."""
+        return np.asarray(self.generator.decode(self.codes))
+
+    def train_pictures(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return at most `most` training pictures (m, c, h, w) in [0, 1] and their labels (m,), -1 where unknown."""
+        x = _pictures(self._train)
+        bound = max(2, MEMORY // (4 * int(np.prod(self.shape))))
+        rows = self._drawn(len(x), min(most, bound), 2)
+        return checks.images(x[rows]), _labels(self._train)[rows]
+
+    # --- features -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def extractor(self) -> _features.Extractor:
+        """The classifier of this data set, or the random features where there is none."""
+        return _features.extractor(getattr(self._test, "name", ""), self.real)
+
+    @cached_property
+    def real_features(self) -> np.ndarray:
+        return self.extractor.of(self.real)
+
+    @cached_property
+    def made_features(self) -> np.ndarray:
+        return self.extractor.of(self.made)
+
+    @cached_property
+    def other_features(self) -> np.ndarray | None:
+        return None if self.others is None else self.extractor.of(self.others)
+
+    def neighbours(self, k: int) -> tuple[_neighbours.Met, _neighbours.Met | None]:
+        """Return how samples, and how training pictures, lie among the held-out ones; shared by four measures."""
+        if k not in self._met:
+            others = self.other_features
+            met = _neighbours.met(self.real_features, self.made_features, k)
+            self._met[k] = (met, None if others is None else _neighbours.met(self.real_features, others, k))
+        return self._met[k]
+
+    # --- codes ----------------------------------------------------------------------------------------------------
+
+    @property
+    def encodes(self) -> bool:
+        return bool(getattr(self.generator, "encodes", False))
+
+    @property
+    def decodes(self) -> bool:
+        """Whether there are codes to decode: of held-out pictures, or drawn."""
+        return hasattr(self.generator, "decode") and (self.encodes or hasattr(self.generator, "sample_codes"))
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Codes (n, d) of the held-out pictures; where nothing encodes, as many that the generator draws."""
+        if self.encodes:
+            return np.asarray(self.generator.encode(self.real))
+        return np.asarray(self.generator.sample_codes(self.n, self.seed))
+
+    def pairs(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows (m,) of the two ends of at most `most` pairs of held-out pictures or codes; all ends differ."""
+        rng = seeds.numpy_stream(self.seed, 3)
+        order = rng.permutation(self.n)
+        return order[:most], np.roll(order, 1)[:most]
+
+    # --- what is known of the pictures ----------------------------------------------------------------------------
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Labels (n,) of the held-out pictures, -1 where unknown."""
+        return _labels(self._test)[self.rows]
+
+    def able(self, card: Card) -> bool:
+        """Whether a measure finds what it needs: codes, an encoder, training pictures, labels, a classifier, and n."""
+        has = {
+            "encoder": lambda: self.encodes,
+            "codes": lambda: self.decodes,
+            "train": lambda: self._train is not None,
+            "labels": lambda: len(np.unique(self.labels)) > 1 and self.labels.min() >= 0,
+            "classifier": lambda: bool(self.extractor.classes),
+            "parameters": lambda: hasattr(self.generator, "parameters"),
+        }
+        return self.n >= card.facts.get("fewest", 1) and all(has[need]() for need in card.facts.get("needs", ()))
+
+    @cached_property
+    def _met(self) -> dict[int, Any]:
+        return {}
+
+    def _drawn(self, of: int, most: int, stream: int) -> np.ndarray:
+        """At most `most` of so many rows, in order."""
+        return np.sort(seeds.numpy_stream(self.seed, stream).permutation(of)[:most])
+
+
+def _pictures(images: Any) -> np.ndarray:
+    return np.asarray(getattr(images, "x", images))
+
+
+def _labels(images: Any) -> np.ndarray:
+    return np.asarray(getattr(images, "labels", np.full(len(_pictures(images)), -1)))
