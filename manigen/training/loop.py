@@ -19,7 +19,8 @@ from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.models import Generator
 from manigen.training import checkpoint
 
-AVERAGE = 0.999  # how much of the averaged weights survives a step
+AVERAGE = 0.999  # how much of the averaged weights survives a step, at most
+HORIZON = 0.1  # the share of a run that the average looks back on, at most
 WARM_UP = 200  # steps in which the learning rate rises from zero
 SLOWEST = 0.02  # share of the learning rate that is left at the end
 CHECK_EVERY = 250  # steps between two looks at the held-out pictures
@@ -85,6 +86,7 @@ class Training:
         self.learning_rate, self.precision = learning_rate, precision
         self._fingerprint = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         device = model.device
+        model.to(memory_format=torch.channels_last)  # the order convolutions are fastest in
         self.images = torch.from_numpy(images).to(device)
         self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
         self.rng = seeds.torch_stream(seed, device.type)
@@ -165,7 +167,7 @@ class Training:
             order = seeds.numpy_stream(self.seed, 1, epoch).permutation(n)
             self._order = epoch, torch.from_numpy(order).to(self.images.device)
         rows = self._order[1][place * self.batch : (place + 1) * self.batch]
-        return self.images[rows].float().div_(255)
+        return self.images[rows].float().div_(255).contiguous(memory_format=torch.channels_last)
 
     def _learning_rate(self) -> float:
         done = self.seen / self.budget
@@ -174,7 +176,8 @@ class Training:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        keep = min(AVERAGE, (1 + self.index) / (10 + self.index))
+        back = 1 - 1 / max(1.0, HORIZON * self.budget / self.batch)
+        keep = min(AVERAGE, back, (1 + self.index) / (10 + self.index))
         weights = dict(self.model.named_parameters())
         for name, value in self.model.state_dict().items():
             if name in weights:
