@@ -12,6 +12,7 @@ from manigen.live import routes
 
 def get_ready() -> None:
     """Have at hand what the first page needs, while the browser is still loading Streamlit's own scripts."""
+    import_module("PIL.Image").preinit()  # for the page's icon
     for module in ("cache", "components", "pickers", "selection", "state"):
         import_module(f"manigen.ui.{module}")
     routes.warm("mnist-vae")
@@ -23,4 +24,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("manigen/ui/router.py", routes=routes.routes(), lifespan=lifespan)
+app = st.App("manigen/ui/router.py", routes=routes.routes(), middleware=routes.middleware(), lifespan=lifespan)

@@ -4,9 +4,9 @@
 
 Both servers are started from nothing, in turn, and a fresh page of a running headless Chromium is opened as soon as
 they answer. Stages, in seconds after the command, by the page's own clock: the server answers; the points are drawn;
-the map can be hovered, its first picture is drawn; the map can be zoomed and lassoed, Plotly has taken over from the
-first drawing. The stock app puts the same 20,000 points into `st.plotly_chart`, which is drawn and can be hovered at
-the same moment; it has no pictures.
+the map can be zoomed and panned, it takes a turn of the wheel; it can be hovered, its first picture is drawn; it can be
+lassoed, Plotly has taken over from the first drawing, which looks the same. The stock app puts the same 20,000 points
+into `st.plotly_chart`, which is drawn and can be hovered, zoomed and lassoed at the same moment; it has no pictures.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ const look = () => {
   const now = (performance.timeOrigin + performance.now()) / 1000;
   const field = document.querySelector(".mg-map");
   if (field?.dataset.painted) seen.first_paint_s ??= now;
+  if (field?.dataset.painted && !seen.zoomable_s) { // a wheel that is not turned: the map says that it is at work
+    if (!field.dispatchEvent(new WheelEvent("wheel", { deltaY: 0, cancelable: true }))) seen.zoomable_s = now;
+  }
   if (field?.dataset.shown && field.dataset.painted) seen.hoverable_s ??= now;
-  if (field?.dataset.painted === "plotly") seen.zoomable_s ??= now;
+  if (field?.dataset.painted === "plotly") seen.plotly_s ??= now;
   const plot = document.querySelector(".js-plotly-plot");
   if (!field && plot?._fullLayout?._plots?.xy?._scene?.count > 0) seen.stock_map_s ??= now;
 };
@@ -56,13 +59,14 @@ def measure(runs: int) -> dict[str, float]:
     seen: dict[str, list[float]] = {}
     with chromium() as browser:
         for _ in range(runs):
-            ours = start(browser, ROOT / "app.py", "", "zoomable_s")
+            ours = start(browser, ROOT / "app.py", "", "plotly_s")
             stock = start(browser, ROOT / "benchmarks" / "stock" / "map.py", "stock_", "stock_map_s")
             for key, value in {**ours, **stock}.items():
                 seen.setdefault(key, []).append(value)
     figures = {key: round(statistics.median(values), 2) for key, values in seen.items()}
     figures["hoverable_ratio"] = round(figures["hoverable_s"] / figures["stock_map_s"], 3)
     figures["zoomable_ratio"] = round(figures["zoomable_s"] / figures["stock_map_s"], 3)
+    figures["plotly_ratio"] = round(figures["plotly_s"] / figures["stock_map_s"], 3)
     return figures
 
 

@@ -4,11 +4,14 @@ import asyncio
 import io
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -19,10 +22,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from benchmarks.browser import ROOT
 from manigen import fit_map, weights
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.live import engine as engines
-from manigen.live import jobs, protocol, routes
+from manigen.live import first, jobs, protocol, routes
 from manigen.live.engine import Engine, Job, paint
 from manigen.live.library import Library, Opened, Thumbnails
 from manigen.live.routes import Bucket, Live
@@ -739,6 +743,54 @@ def test_a_shipped_map_is_sent_without_starting_the_engine() -> None:
         assert not live.models.open("mnist-vae").awake
 
 
+@pytest.mark.parametrize("name", weights.names())
+def test_the_first_decoder_makes_the_pictures_of_the_model(name: str) -> None:
+    made = first.read(name)
+    if made is None:
+        assert weights.info(name)["family"] not in first.FAMILIES or "layout" in weights.info(name)["knobs"]
+        return
+    z = np.random.default_rng(5).normal(size=(9, made.dim)).astype(np.float32)
+    pictures = paint(weights.load(name), z)
+    assert made.paint(z).shape == pictures.shape
+    assert np.abs(made.paint(z).astype(int) - pictures).max() <= 1  # rounding of a grey level
+
+
+FIRST_HOVER = """
+import json, sys, threading
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from manigen.live import library, protocol, routes
+
+routes.PICTURE_S = 3600  # torch is never sent for
+live = routes.Live()
+with TestClient(Starlette(routes=live.routes())) as client, client.websocket_connect("/manigen/live") as line:
+    line.send_text(json.dumps({"op": "hover", "id": 1, "model": "mnist-vae", "map": "umap", "at": [0, 0], "k": 6}))
+    header, pictures = protocol.unframe(line.receive()["bytes"])
+    print(header["shape"], header["device"].startswith("CPU"), len(pictures), "torch" in sys.modules)
+    live.models.open("mnist-vae").wake()
+    live.models.open("mnist-vae")._waker.join()
+    line.send_text(json.dumps({"op": "hover", "id": 2, "model": "mnist-vae", "map": "umap", "at": [0, 0], "k": 6}))
+    _, again = protocol.unframe(line.receive()["bytes"])
+    print(max(abs(a - b) for a, b in zip(pictures, again)) <= 1, "torch" in sys.modules)
+"""
+
+
+def test_the_first_hover_is_answered_before_torch_is_there_and_the_next_ones_by_torch() -> None:
+    if "mnist-vae" not in weights.names():
+        pytest.skip("mnist-vae is not among the weights")
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_HOVER], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines() == [f"[7, 28, 28, 1] True {7 * 784} False", "True True"], done.stderr
+
+
+def test_heavy_work_waits_until_a_browser_has_what_it_asked_for(monkeypatch: Any) -> None:
+    monkeypatch.setattr(routes.Doorkeeper, "heard", time.monotonic() + 0.2)
+    routes.Doorkeeper.wait_until_quiet()
+    assert time.monotonic() >= routes.Doorkeeper.heard + routes.QUIET_S
+    monkeypatch.setattr(routes, "VISITOR_S", 0.0)
+    monkeypatch.setattr(routes.Doorkeeper, "heard", 0.0)
+    routes.Doorkeeper.wait_until_quiet()  # nobody comes
+
+
 # --- a real server on the loopback ------------------------------------------------------------------------------------
 
 
@@ -748,7 +800,7 @@ class Server:
     def __init__(self, live: Live, port: int = 0, handed: socket.socket | None = None) -> None:
         import uvicorn
 
-        app = Starlette(routes=live.routes())
+        app = Starlette(routes=live.routes(), middleware=routes.middleware())
         self.server = uvicorn.Server(
             uvicorn.Config(app, port=port, ws="websockets-sansio", ws_per_message_deflate=False, log_level="error")
         )
@@ -808,6 +860,20 @@ def test_small_replies_leave_at_once_also_on_a_socket_that_the_server_was_handed
         with connect(f"ws://127.0.0.1:{server.port}/manigen/live", compression=None) as line:
             line.send(json.dumps({"op": "ping", "id": 1}))
             line.recv(10)
+            (served,) = server.server.server_state.connections
+            assert served.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        server.stop()
+        handed.close()
+
+
+def test_files_leave_at_once_too(live: Live) -> None:
+    handed = socket.socket(socket.AF_INET)
+    handed.bind(("127.0.0.1", 0))
+    server = Server(live, handed=handed)
+    try:
+        with httpx.Client() as browser:
+            assert browser.get(f"http://127.0.0.1:{server.port}/manigen/static/parts.js").status_code == 200
             (served,) = server.server.server_state.connections
             assert served.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:

@@ -80,3 +80,15 @@ def test_the_way_to_the_first_map_imports_no_map_library():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_page_of_our_own_components_imports_no_table_library():
+    script = (
+        "import sys; sys.argv = ['x']\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "before = set(sys.modules)\n"
+        f"AppTest.from_file({str(ROOT / 'manigen/ui/router.py')!r}).run(timeout=60)\n"
+        "print(sorted({'pandas', 'torch'} & (set(sys.modules) - before)), 'pandas' in before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[] False"

@@ -30,6 +30,7 @@ from manigen import checks
 from manigen.errors import BadInput, ManigenError
 
 if TYPE_CHECKING:
+    from manigen.live.first import FirstDecoder
     from manigen.models import Generator
 
 log = logging.getLogger("manigen.live")
@@ -67,7 +68,12 @@ def device_name() -> str:
     where = device()
     if where.startswith("cuda"):
         return torch.cuda.get_device_name(where)
-    return "Apple GPU (MPS)" if where == "mps" else f"CPU, {cores()} core{'s' * (cores() > 1)}"
+    return "Apple GPU (MPS)" if where == "mps" else cpu_name()
+
+
+def cpu_name() -> str:
+    """Return the CPU in words."""
+    return f"CPU, {cores()} core{'s' * (cores() > 1)}"
 
 
 def cores() -> int:
@@ -85,7 +91,7 @@ class Job:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | FirstDecoder,
         z: np.ndarray | None = None,
         *,
         patient: bool = False,
@@ -140,23 +146,25 @@ class Statistics:
 
 
 class Engine:
-    """Decodes for all browsers of a process, in `workers` threads (default: one per core, at most 4; one on a GPU)."""
+    """Decodes for all browsers of a process, in `workers` threads (default: one per core, at most 4; one on a GPU).
+
+    Torch is imported, and the device looked for, when the first generator is adopted; until then one worker makes do.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
-        on_cpu = device() == "cpu"
         one_blas_thread()
-        self.most = MOST_CPU if on_cpu else MOST_GPU
+        self.most = MOST_CPU
         self.statistics = Statistics()
         self._wake = threading.Condition()
         self._waiting: dict[Hashable, Job] = {}  # by slot, the longest waiting first
         self._patient: deque[Job] = deque()
         self._busy: dict[Hashable, Job] = {}  # slots whose answer is being made, or has not left yet
-        self._pace: WeakKeyDictionary[Generator, float] = WeakKeyDictionary()  # milliseconds a picture
+        self._pace: WeakKeyDictionary[Generator | FirstDecoder, float] = WeakKeyDictionary()  # milliseconds a picture
         self._stopped = False
-        count = workers or (min(cores(), 4) if on_cpu else 1)
-        self._threads = [threading.Thread(target=self._work, name=f"decode-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self.adopted = False  # whether a generator was ever adopted: then torch is there, and the device known
+        self._wanted = workers
+        self._threads: list[threading.Thread] = []
+        self._staff(workers or 1)
         atexit.register(self.stop)
 
     # --- what others call -------------------------------------------------------------------------------------------
@@ -166,11 +174,15 @@ class Engine:
         import torch
 
         generator = generator.to(device()).eval().requires_grad_(False)
-        if device() == "cpu":
+        on_cpu = device() == "cpu"
+        self.most = MOST_CPU if on_cpu else MOST_GPU
+        if on_cpu:
             generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             one_thread()
         for size in WARM:
             paint(generator, np.zeros((size, generator.dim), np.float32))
+        self._staff(self._wanted or (min(cores(), 4) if on_cpu else 1))
+        self.adopted = True
         return generator
 
     def submit(self, slot: Hashable, job: Job) -> None:
@@ -236,8 +248,16 @@ class Engine:
 
     # --- the workers ------------------------------------------------------------------------------------------------
 
+    def _staff(self, count: int) -> None:
+        """See that there are `count` workers."""
+        with self._wake:
+            fresh = range(len(self._threads), 0 if self._stopped else count)
+            hired = [threading.Thread(target=self._work, name=f"decode-{n}", daemon=True) for n in fresh]
+            self._threads += hired
+        for thread in hired:
+            thread.start()
+
     def _work(self) -> None:
-        one_thread()
         while True:
             with self._wake:
                 hands, patient = self._next()
@@ -270,7 +290,7 @@ class Engine:
         for job in jobs:
             job.queue_ms = job.queue_ms or 1e3 * (began - job.asked)
         self._look_up(job for job in jobs if not job.parts)
-        batches: dict[Generator, list[tuple[Job, np.ndarray]]] = {}
+        batches: dict[Generator | FirstDecoder, list[tuple[Job, np.ndarray]]] = {}
         for job in jobs:
             if job.error is None:
                 batches.setdefault(job.generator, []).append((job, self._chunk(job) if job.patient else job.z))
@@ -336,7 +356,7 @@ class Engine:
         size = int(ROUND_MS / max(self._pace.get(job.generator, 1.0), 1e-3))
         return job.z[start : start + min(max(size, FEWEST), self.most)]
 
-    def _decode(self, generator: Generator, z: np.ndarray) -> np.ndarray:
+    def _decode(self, generator: Generator | FirstDecoder, z: np.ndarray) -> np.ndarray:
         """Codes (n, d) to pictures uint8 (n, h, w, c), at most `most` at a time."""
         made = [np.empty((0, *generator.shape[1:], generator.shape[0]), np.uint8)] if not len(z) else []
         for start in range(0, len(z), self.most):
@@ -351,10 +371,13 @@ class Engine:
         return made[0] if len(made) == 1 else np.concatenate(made)
 
 
-def paint(generator: Generator, z: np.ndarray) -> np.ndarray:
+def paint(generator: Generator | FirstDecoder, z: np.ndarray) -> np.ndarray:
     """Return the pictures uint8 (n, h, w, c) of codes z (n, d), decoded in one batch: round(255 x)."""
+    if hasattr(generator, "paint"):
+        return generator.paint(z)
     import torch
 
+    one_thread()
     with torch.inference_mode():
         codes = torch.from_numpy(np.ascontiguousarray(z, np.float32)).to(generator.device)
         x = generator.decode(codes).mul(255).round_().clamp_(0, 255).to(torch.uint8)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from manigen.errors import BadInput
-from manigen.live.engine import Job, device_name
+from manigen.live.engine import Job, cpu_name, device_name
 from manigen.live.library import Opened
 from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
 
@@ -33,10 +33,15 @@ def level(distance: float, gap: float = 0.0) -> str:
 
 
 class Wish(Job):
-    """A browser's message on its way to a picture."""
+    """A browser's message on its way to a picture.
+
+    A `plain` one has its codes, or finds them, without the generator: it need not wait until that is awake.
+    """
+
+    plain = True
 
     def __init__(self, opened: Opened, ask: Ask, done: Callable[[Wish], None], **more: Any) -> None:
-        super().__init__(opened.generator, done=done, **more)
+        super().__init__(opened.painter if self.plain else opened.generator, done=done, **more)
         self.opened, self.ask = opened, ask
         self.meta: dict[str, Any] = {}
         self.path_ms = 0.0  # of a walk: how long its path took to find
@@ -78,7 +83,7 @@ class Wish(Job):
             "op": self.ask.op,
             "channel": self.ask.channel,
             "model": self.opened.name,
-            "device": device_name(),
+            "device": device_name() if self.opened.awake else cpu_name(),
             "ms": {name: round(spent, 2) for name, spent in times.items()},
             **self.meta,
         }
@@ -177,6 +182,7 @@ class SampleWish(Wish):
     """Codes drawn from the model's own distribution, and their pictures; the same seed gives the same ones."""
 
     ask: Sample
+    plain = False
 
     def __init__(self, opened: Opened, ask: Sample, done: Callable[[Wish], None]) -> None:
         super().__init__(opened, ask, done, patient=ask.n > 1, group=("sample", opened.name))
@@ -194,6 +200,7 @@ class WalkWish(Wish):
     """
 
     ask: Walk
+    plain = False
 
     def __init__(self, opened: Opened, ask: Walk, done: Callable[[Wish], None]) -> None:
         from manigen import paths

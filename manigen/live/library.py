@@ -7,6 +7,7 @@ so that what one person brings is not shown to another.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -17,15 +18,19 @@ import numpy as np
 
 from manigen import weights
 from manigen.errors import BadInput, unknown
+from manigen.live import first
 from manigen.live.content import Content
 from manigen.live.engine import Engine, engine, one_blas_thread
 from manigen.live.protocol import frame
 from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
+    from manigen.live.first import FirstDecoder
     from manigen.models import Generator
     from manigen.projections import Map
     from manigen.weights import Codes
+
+log = logging.getLogger("manigen.live")
 
 THUMBNAILS = 48 << 20  # bytes of decoded neighbours kept for each model: all of MNIST's 60,000
 LAYOUT = 1  # of a map's columns; to be raised whenever they change, since browsers keep them
@@ -59,8 +64,8 @@ class Thumbnails:
 class Opened:
     """One model: its codes, nearest codes and maps; its generator, on the device, and thumbnails once asked for.
 
-    A map is drawn before torch is imported: the generator is loaded by the first who needs a picture. `generator` and
-    each of `maps` are the thing itself or a function that loads it.
+    A map is drawn, and where `first` reads a first decoder also hovered, before torch is imported: the generator is
+    loaded in the background meanwhile. `generator` and each of `maps` are the thing itself or a function that loads it.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Opened:
         codes: Codes,
         maps: Mapping[str, Map | Callable[[], Map]],
         versions: Mapping[str, str] | None = None,
+        first: Callable[[], FirstDecoder | None] = lambda: None,
     ) -> None:
         self.name, self.codes = name, codes
         self._versions = {method: secrets.token_hex(8) for method in maps} | dict(versions or {})
@@ -79,6 +85,9 @@ class Opened:
         self._columns: dict[str, Content] = {}
         self._lock = threading.RLock()
         self._waking = threading.Lock()
+        self._call = threading.Event()
+        self._waker: threading.Thread | None = None
+        self._read_first = first
         at_hand = hasattr(generator, "decode")
         self._generator = cast("Generator", generator) if at_hand else None
         self._load = None if at_hand else cast("Callable[[], Generator]", generator)
@@ -101,9 +110,36 @@ class Opened:
         return self._generator
 
     @cached_property
+    def first(self) -> FirstDecoder | None:
+        """What decodes until the generator is awake; None where nothing can."""
+        self.nearest.how_far(self.codes.z[:1])
+        return self._read_first()
+
+    @property
+    def painter(self) -> Generator | FirstDecoder:
+        """What decodes now: the generator if it is awake, else the first decoder; else the generator is waited for."""
+        return self._generator or self.first or self.generator
+
+    def wake(self, after: float = 0.0) -> None:
+        """Have the generator loaded in the background: in `after` seconds, or as soon as this is asked for again."""
+        with self._lock:
+            if self._waker is not None or self.awake:
+                return self._call.set()
+            self._waker = threading.Thread(target=self._wake, args=(after,), name="wake", daemon=True)
+        self._waker.start()
+
+    def _wake(self, after: float) -> None:
+        self._call.wait(after)
+        try:
+            _ = self.generator
+        except Exception:
+            log.exception("The model %s could not be loaded.", self.name)
+            self._waker = None
+
+    @cached_property
     def thumbnails(self) -> Thumbnails:
         """The pictures of real codes that were decoded so far."""
-        return Thumbnails(self.generator.shape, len(self.codes.z))
+        return Thumbnails(self.painter.shape, len(self.codes.z))
 
     @property
     def maps(self) -> list[str]:
@@ -218,15 +254,15 @@ class Library:
 
     @property
     def works(self) -> Engine:
-        """The engine that the models are opened for; started, and torch imported, at the first call."""
+        """The engine that the models are opened for; started at the first call."""
         if self._works is None:
             self._works = engine()
         return self._works
 
     @property
     def working(self) -> bool:
-        """Whether the engine was started."""
-        return self._works is not None
+        """Whether the engine has a generator, and its device is known."""
+        return self._works is not None and self._works.adopted
 
     def names(self) -> list[str]:
         """Return the names of the models that everyone may open."""
@@ -259,7 +295,8 @@ class Library:
         maps = {method: partial(weights.load_map, name, method, codes.z) for method in weights.maps(name)}
         of_codes = hashes[weights.CODES]
         versions = {method: f"{LAYOUT}-{of_codes[:12]}-{hashes[f'maps/{method}.npz'][:12]}" for method in maps}
-        return Opened(name, lambda: self.works.adopt(weights.load(name)), codes, maps, versions)
+        load, sketch = lambda: self.works.adopt(weights.load(name)), partial(first.read, name)
+        return Opened(name, load, codes, maps, versions, sketch)
 
     def register(self, name: str, generator: Generator, codes: Codes, maps: Mapping[str, Map]) -> Opened:
         """Open a model that is not at hand as files, under a name that only those who are told can use.

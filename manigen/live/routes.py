@@ -27,15 +27,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from manigen.errors import BadInput, ManigenError, unknown
 from manigen.live import protocol
 from manigen.live.content import YEAR
-from manigen.live.engine import Engine, device_name, in_words, one_thread
+from manigen.live.engine import Engine, cpu_name, device_name, in_words, one_thread
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
 from manigen.live.static import Static
@@ -47,6 +49,10 @@ CONNECTIONS, PER_ADDRESS = 256, 64  # of a process; of one client address (a cla
 CHANNELS = 16  # channels of one connection with a wish under way
 IDLE_S = 900.0  # a connection that says nothing for so long is closed; the page reconnects when it is used again
 SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
+
+VISITOR_S = 4.0  # how long torch waits for a first visitor, whose page needs the cores
+PICTURE_S = 0.1  # and how long for the first picture to leave
+QUIET_S = 0.12  # without a request, after which a browser has all it asked for
 
 FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
 GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
@@ -62,7 +68,7 @@ class Live:
         self.origins = {origin.rstrip("/").lower() for origin in origins}
         self.static = static or Static()
         self.addresses: Counter[str] = Counter()
-        self.threads = ThreadPoolExecutor(3, thread_name_prefix="live", initializer=one_thread)
+        self.threads = ThreadPoolExecutor(3, thread_name_prefix="live")
         self.walkers = ThreadPoolExecutor(2, thread_name_prefix="walk", initializer=one_thread)
         self.began = time.time()
 
@@ -86,12 +92,15 @@ class Live:
         return opened if opened is not None and opened.awake and (method is None or opened.has(method)) else None
 
     def opened(self, ask: Any) -> Opened:
-        """Return the model that a message names, awake and with its map loaded; a second or two the first time."""
+        """Return the model that a message names, its map loaded and something there to decode with.
+
+        The first time that takes some tenths of a second where a first decoder can answer, else a second or two.
+        """
         opened = self.models.open(ask.model)
         if getattr(ask, "map", None) is not None:
             opened.map(ask.map)
         if not opened.awake:
-            _ = opened.generator
+            _ = opened.painter if WISHES[type(ask)].plain else opened.generator
         return opened
 
     # --- the routes -------------------------------------------------------------------------------------------------
@@ -108,7 +117,7 @@ class Live:
         self.addresses[address] += 1
         try:
             await socket.accept()
-            send_at_once(socket)
+            send_at_once(socket._receive)
             works = await self._off_loop(lambda: self.models.works)
             await Connection(self, socket, works).serve()
         finally:
@@ -293,7 +302,8 @@ class Connection:
 
     def _pong(self, ask: protocol.Ask) -> str:
         statistics = self.works.statistics
-        about = {"device": device_name(), "decode_ms": round(statistics.decode_ms, 3)}
+        where = device_name() if self.works.adopted else cpu_name()
+        about = {"device": where, "decode_ms": round(statistics.decode_ms, 3)}
         return json.dumps({"id": ask.id, "op": "ping", "channel": ask.channel, **about})
 
     # --- sending ----------------------------------------------------------------------------------------------------
@@ -312,6 +322,8 @@ class Connection:
             reply = _mistake(wish.ask.id, str(in_words(error)))
         with suppress(RuntimeError):  # the loop is gone: the server stops
             self.loop.call_soon_threadsafe(self._put, wish.ask.channel, reply)
+            if not wish.opened.awake:  # to import torch sooner would hold this first reply up
+                self.loop.call_soon_threadsafe(self.loop.call_later, PICTURE_S, wish.opened.wake)
 
     def _put(self, channel: str, reply: bytes | str) -> None:
         self.outbox.append((channel, reply))
@@ -336,14 +348,40 @@ class Connection:
                 await self.socket.send_text(reply)
 
 
-def send_at_once(socket: WebSocket) -> bool:
+class Doorkeeper:
+    """Middleware around every route, Streamlit's own too: small replies leave at once (`send_at_once`).
+
+    It knows when something was last asked, so that heavy work can wait until a browser is busy with what it got.
+    """
+
+    heard = 0.0  # by the monotonic clock
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send_at_once(receive)
+        await self.app(scope, receive, send)
+        Doorkeeper.heard = time.monotonic()
+
+    @classmethod
+    def wait_until_quiet(cls) -> None:
+        """Return once somebody came and has asked nothing for QUIET_S, or nobody came for VISITOR_S."""
+        end = time.monotonic() + VISITOR_S
+        while (now := time.monotonic()) < end and (not cls.heard or now - cls.heard < QUIET_S):
+            time.sleep(0.01)
+
+
+def send_at_once(receive: Receive) -> bool:
     """Let small replies leave without waiting (TCP_NODELAY); return whether the connection could be told so.
 
     asyncio tells every socket it opens itself, but not one it is handed, as Streamlit hands its own. There a small
     reply waits until the browser has acknowledged the one before, which it does when it next speaks: as soon as two
     channels had overlapped, each picture came one message late, after 18 ms instead of 3 at sixty messages a second.
+    A file's head waits so for the browser's delayed acknowledgement before its body may leave: 40 ms for each of the
+    sixty small scripts that Streamlit's page is made of.
     """
-    server = getattr(socket._receive, "__self__", None)  # ASGI has no official way to the connection
+    server = getattr(receive, "__self__", None)  # ASGI has no official way to the connection
     transport = getattr(server, "transport", None)
     line = transport.get_extra_info("socket") if transport is not None else None
     if line is None or line.family not in (AF_INET, AF_INET6):
@@ -371,16 +409,25 @@ def routes() -> list[BaseRoute]:
     return _live().routes()
 
 
+def middleware() -> list[Middleware]:
+    """Return the middleware to hand to `st.App(middleware=...)`."""
+    return [Middleware(Doorkeeper)]
+
+
 def warm(model: str, method: str | None = None) -> threading.Thread:
     """Open a model in the background, before anyone asks: a map (its first unless named), then its generator."""
 
     def open_it() -> None:
-        one_thread()
         try:
             opened = _live().models.open(model)
-            for name in [method] if method is not None else opened.maps[:1]:
+            names = [method] if method is not None else opened.maps[:1]
+            for name in names:
                 opened.columns(name)
-            _ = opened.generator
+            Doorkeeper.wait_until_quiet()  # what a hover needs is imported while the browser reads Streamlit's scripts
+            for name in names:
+                opened.map(name)
+            _ = opened.painter
+            opened.wake(VISITOR_S)
         except Exception:
             log.exception("The model %s could not be opened ahead.", model)
 

@@ -20,7 +20,7 @@ export default function (component) {
   let leave = null;
   let left = false;
   module ??= import(new URL("%s", location.origin).href);
-  module.then((loaded) => { if (!left) leave = loaded.default(component); })
+  module.then((loaded) => { if (!left) leave = loaded.default({ ...component, data: component.data[0] }); })
     .catch((problem) => {
       component.parentElement.textContent = "ManiGen's page script could not be loaded: " + problem.message;
     });
@@ -47,6 +47,10 @@ def _component(name: str, address: str) -> Any:
 
 
 def mount(name: str, key: str, data: dict[str, Any], **on_change: Any) -> Any:
-    """Show the front end's module `name` with `data`; `on_change` maps `on_<value>_change` to callbacks."""
+    """Show the front end's module `name` with `data`; `on_change` maps `on_<value>_change` to callbacks.
+
+    The data travel as a list of one: in a dictionary Streamlit would look for tables, and import pandas to know one,
+    which takes a quarter of a second of the way to the first map.
+    """
     shared = {"plotlyUrl": routes.static_address("plotly.min.js")}
-    return _component(name, routes.static_address(f"{name}.js"))(key=key, data={**shared, **data}, **on_change)
+    return _component(name, routes.static_address(f"{name}.js"))(key=key, data=[{**shared, **data}], **on_change)

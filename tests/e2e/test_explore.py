@@ -96,6 +96,45 @@ def test_zoom_is_kept_when_the_page_runs_again(explore):
     assert explore.page.evaluate(ranges) == before
 
 
+def test_the_map_zooms_pans_and_filters_before_plotly_is_there_and_plotly_goes_on_from_there(visit):
+    one = visit()
+    held = []
+    one.page.route("**/plotly.min.js", lambda request: held.append(request))
+    one.page.reload()
+    one.page.wait_for_selector('[data-painted="raster"]')
+    view = "(() => { const v = document.querySelector('.mg-explore').parentElement.manigen.map.view; "
+    view += "return [v.x0, v.x1, v.y0, v.y1].map((number) => number.toFixed(3)).join(); })()"
+    before = one.page.evaluate(view)
+    one.page.mouse.move(*one.place(0.6, 0.4))
+    one.changes(lambda: one.page.mouse.wheel(0, -100), ".mg-raster")
+    zoomed = one.page.evaluate(view)
+    one.page.mouse.down()
+    one.changes(lambda: one.page.mouse.move(*one.place(0.7, 0.5), steps=3), ".mg-raster")
+    one.page.mouse.up()
+    panned = one.page.evaluate(view)
+    assert len({before, zoomed, panned}) == 3
+    assert one.page.locator(".mg-pin").count() == 0  # a pan is no click
+    one.changes(lambda: one.page.locator(".mg-chip").first.click(), ".mg-raster")
+    assert held
+    for request in held:
+        request.continue_()
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    ranges = "[...document.querySelector('.mg-plot').layout.xaxis.range, ...document.querySelector('.mg-plot').layout"
+    assert one.page.evaluate(f"{ranges}.yaxis.range].map((number) => number.toFixed(3)).join()") == panned
+    assert one.page.evaluate("document.querySelector('.mg-plot').data[0].visible") is False
+
+
+def test_a_double_click_shows_all_of_the_map_again_and_pins_nothing(explore):
+    ranges = "document.querySelector('.mg-plot').layout.xaxis.range.map((v) => v.toFixed(3)).join()"
+    before = explore.page.evaluate(ranges)
+    explore.page.get_by_role("button", name="Zoom in (+)").click()
+    explore.until(f"(before) => {ranges} !== before", before)
+    explore.page.mouse.dblclick(*explore.place(0.4, 0.5))
+    explore.until(f"(before) => {ranges} === before", before)
+    explore.page.wait_for_timeout(300)  # a pin of the first click would be there by now
+    assert explore.page.locator(".mg-pin").count() == 0
+
+
 def test_legend_entries_switch_classes_off_and_on(explore):
     chip = explore.page.locator(".mg-chip").first
     visible = "document.querySelector('.mg-plot').data[0].visible"

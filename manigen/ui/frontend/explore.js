@@ -8,6 +8,7 @@ import { NEIGHBOURS, Stage } from "./stage.js";
 import { Tray } from "./tray.js";
 
 const REST = 120; // ms without a move after which a hand rests
+const TWICE = 500; // ms between the clicks of a double click, at most
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
 
 class Explore {
@@ -22,7 +23,7 @@ class Explore {
     this.map = new MapView(this.field, {
       hover: (place, pixel, moment, pressed) => this.hover(place, pixel, moment, pressed),
       leave: () => {},
-      pin: (place) => this.pin({ at: place }),
+      pin: (place, pixel) => this.click(place, pixel),
       select: (polygon, hidden = []) => this.select(polygon, hidden),
       moved: () => this.overlay(),
     });
@@ -230,16 +231,31 @@ class Explore {
 
   // --- pins ---------------------------------------------------------------------------------------------------------
 
-  pin(what) {
+  pin(what, click = {}) {
     const { model, map } = this.data;
     if (!this.tray.hasRoom()) return;
     const message = what.row === undefined ? { op: "hover", at: what.at, k: 1, want_code: true } : { op: "rows", rows: [what.row], want_code: true };
     this.live.ask(`pin-${++this.seq}`, { ...message, model, map }, (reply) => {
+      if (click.undone) return;
       if (reply.error) return this.say(reply.error);
       const code = reply.header.code ?? reply.header.codes[0];
       const at = what.at ?? [this.columns.x[what.row], this.columns.y[what.row]];
-      this.tray.add({ code, at, model, map }, reply);
+      click.pin = this.tray.add({ code, at, model, map }, reply);
     });
+  }
+
+  // A click pins; a double click shows all of the map, and pins nothing. (The browser's own dblclick goes to Plotly's cover.)
+  click(place, pixel) {
+    const now = performance.now();
+    const before = this.clicked;
+    if (before && now - before.now < TWICE && Math.hypot(pixel[0] - before.pixel[0], pixel[1] - before.pixel[1]) < 8) {
+      before.undone = true;
+      if (before.pin) this.tray.drop(before.pin);
+      this.clicked = null;
+      return this.map.reset();
+    }
+    this.clicked = { now, pixel };
+    this.pin({ at: place }, this.clicked);
   }
 
   share(pins) {

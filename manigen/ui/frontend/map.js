@@ -1,20 +1,31 @@
 // The map: a Plotly scattergl filled from binary columns, with a soft density beneath and a live overlay above it.
 //
 // Positions on it have no units, so there are no axes and no grid. The first paint is a plain canvas, drawn as soon as
-// the columns arrive; Plotly takes over when its script is ready. Hover works on both, anywhere, also where no point is.
+// the columns arrive, and it zooms and pans by itself; Plotly, whose start holds the page up for a second, takes over once
+// the hand rests. Hover works on both, anywhere, also where no point is.
 
 import { element, MOVE } from "./parts.js";
 
 export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#44BB99",
   "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
 const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
+const FONT = '"Open Sans", verdana, arial, sans-serif'; // of the classes' names; Plotly's own
 const MARGIN = 0.06;
 const PATIENCE = 2000; // ms that Plotly waits for the first picture
+const REST = 300; // ms without a move, after which a hand rests
+const OPACITY = 0.62; // of a point
 
 // Have the browser fetch plotly.js, and not yet run it: that would hold up the first paint.
 export function expectPlotly(url) {
   if (!window.Plotly) document.head.append(element("link", "", [], { rel: "preload", as: "script", href: url }));
 }
+
+// When the hand last moved, anywhere on the page, and whether it presses.
+const hand = { moved: -Infinity, pressed: false };
+addEventListener(MOVE, () => (hand.moved = performance.now()), true);
+addEventListener("wheel", ({ deltaY }) => deltaY && (hand.moved = performance.now()), { capture: true, passive: true });
+for (const [name, pressed] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]])
+  addEventListener(name, () => Object.assign(hand, { pressed, moved: performance.now() }), true);
 
 // One frame drawn and the hand heard, before work that holds both up.
 function breath() {
@@ -74,23 +85,35 @@ export class MapView {
   async show(columns, { plotlyUrl, colourBy, classes, dark, after = null }) {
     const [n, x, y] = [columns.x.length, columns.x, columns.y];
     const fresh = this.columns !== columns;
+    if (fresh || dark !== this.dark) this.shading = null;
     Object.assign(this, { columns, colourBy, classes, dark, n });
     if (fresh) {
       this.identity = Math.random();
       this.frameAll(x, y);
       this.groups = groupsOf(columns.label, classes.length);
+      this.order = [...this.groups.keys()];
       this.hidden.clear();
     }
+    this.middles = null;
+    this.movable = Boolean(plotlyUrl); // a small map that is only looked at stays a picture
     if (!this.drawn) this.paint();
-    if (!plotlyUrl) return; // a small map that is only looked at stays a picture
+    if (!this.movable) return;
     if (!this.drawn) await Promise.race([after, new Promise((done) => setTimeout(done, PATIENCE))]);
     await breath(); // the points are on screen before anything heavy
     if (this.columns !== columns) return;
-    if (fresh) this.shadeUrl = shade(x, y, columns.label, this.box, dark);
+    this.shading ??= shade(x, y, columns.label, this.box, dark);
+    if (!this.drawn) this.paint();
+    await this.rested();
     const Plotly = await loadPlotly(plotlyUrl);
-    if (!this.drawn) await breath();
+    await this.rested();
     if (this.columns !== columns) return; // overtaken while the script was loading
     await this.react(Plotly);
+  }
+
+  // Nothing that holds the page up for long is begun under a moving hand, unless the hand waits for it.
+  async rested() {
+    while (!this.drawn && !this.wanted && (hand.pressed || performance.now() - hand.moved < REST)) await breath();
+    if (!this.drawn) await breath();
   }
 
   frameAll(x, y) {
@@ -137,35 +160,80 @@ export class MapView {
     return label < 0 ? (this.dark ? "#8a8f98" : "#9aa0a8") : PALETTE[label % PALETTE.length];
   }
 
-  // The first paint: points on a canvas, some tens of milliseconds after the page has the columns.
+  // The points on a canvas, pixel by pixel: some milliseconds for 20,000 of them, so it can follow a hand.
   paint() {
     const [width, height] = this.size();
     const ratio = devicePixelRatio || 1;
-    this.raster.width = width * ratio;
-    this.raster.height = height * ratio;
-    const pen = this.raster.getContext("2d");
-    pen.scale(ratio, ratio);
-    pen.globalAlpha = 0.6;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.raster.width !== wide || this.raster.height !== high) Object.assign(this.raster, { width: wide, height: high });
+    const points = new OffscreenCanvas(wide, high);
+    const image = new ImageData(wide, high);
+    const spot = stamp((ratio * this.pointSize()) / 2, wide);
     const { x, y, label } = this.columns;
+    const { x0, x1, y0, y1 } = this.view;
+    const [sx, sy] = [wide / (x1 - x0), high / (y1 - y0)];
+    const colour = this.colours();
     for (const [group, rows] of this.groups) {
-      pen.fillStyle = this.colourOf(group);
-      for (const i of rows) {
-        const [px, py] = this.toPixel([x[i], y[i]]);
-        pen.fillRect(px - 1.3, py - 1.3, 2.6, 2.6);
-      }
+      if (this.hidden.has(group)) continue;
+      for (const i of rows) dot(image, spot, Math.floor((x[i] - x0) * sx), Math.floor((y1 - y[i]) * sy), colour(i, label[i]));
     }
+    points.getContext("2d").putImageData(image, 0, 0);
+    const pen = this.raster.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    if (this.shading) {
+      const [[left, top], [right, bottom]] = [this.toPixel([this.box.x0, this.box.y1]), this.toPixel([this.box.x1, this.box.y0])];
+      pen.drawImage(this.shading, left, top, right - left, bottom - top);
+    }
+    pen.drawImage(points, 0, 0, width, height);
+    if (this.movable && this.colourBy === "label") this.write(pen);
     this.root.dataset.painted = "raster";
+  }
+
+  repaint() {
+    this.painting ??= requestAnimationFrame(() => {
+      this.painting = null;
+      if (!this.drawn) this.paint();
+    });
+  }
+
+  // The classes' names on the canvas, as Plotly writes them.
+  write(pen) {
+    Object.assign(pen, { font: `700 17px ${FONT}`, textAlign: "center", textBaseline: "middle" });
+    for (const { x, y, name } of (this.middles ??= this.names())) {
+      const [px, py] = this.toPixel([x, y]);
+      const wide = pen.measureText(name).width + 8;
+      pen.fillStyle = this.dark ? "rgba(18,20,26,.62)" : "rgba(255,255,255,.72)";
+      pen.fillRect(px - wide / 2, py - 15, wide, 30);
+      pen.fillStyle = this.dark ? "#fff" : "#1b1d22";
+      pen.fillText(name, px, py);
+    }
+  }
+
+  pointSize() {
+    return this.n > 40000 ? 2.5 : this.n > 12000 ? 3.4 : 5;
+  }
+
+  // The colour [r, g, b] of each point, by its class or by what the map is coloured by.
+  colours() {
+    if (this.colourBy === "label") {
+      const known = new Map(this.order.map((group) => [group, rgb(this.colourOf(group))]));
+      return (i, group) => known.get(group);
+    }
+    const values = this.columns[this.colourBy];
+    const [low, high] = spread(values);
+    const scale = Array.from({ length: 64 }, (_, at) => between(at / 63));
+    return (i) => scale[Math.max(0, Math.min(63, Math.round((63 * (values[i] - low)) / (high - low || 1)) || 0))];
   }
 
   async react(Plotly) {
     const { x, y } = this.columns;
     const values = this.colourBy === "label" ? null : this.columns[this.colourBy];
     const range = values ? spread(values) : null;
-    const size = this.n > 40000 ? 2.5 : this.n > 12000 ? 3.4 : 5;
-    this.order = [...this.groups.keys()];
+    const size = this.pointSize();
     const traces = this.order.map((group) => {
       const rows = this.groups.get(group);
-      const marker = { size, opacity: values ? 0.85 : 0.62, line: { width: 0 } };
+      const marker = { size, opacity: values ? 0.85 : OPACITY, line: { width: 0 } };
       if (values) Object.assign(marker, { color: pick(values, rows), colorscale: EVEN, cmin: range[0], cmax: range[1] });
       else marker.color = this.colourOf(group);
       return { type: "scattergl", mode: "markers", x: pick(x, rows), y: pick(y, rows), marker, hoverinfo: "skip",
@@ -177,9 +245,9 @@ export class MapView {
       margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false, dragmode: this.mode,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: this.identity,
       xaxis: { ...axis, range: [x0, x1] }, yaxis: { ...axis, range: [y0, y1] },
-      images: [{ source: this.shadeUrl, xref: "x", yref: "y", x: this.box.x0, y: this.box.y1,
+      images: [{ source: this.shading.toDataURL("image/png"), xref: "x", yref: "y", x: this.box.x0, y: this.box.y1,
         sizex: this.box.x1 - this.box.x0, sizey: this.box.y1 - this.box.y0, sizing: "stretch", layer: "below" }],
-      annotations: values ? [] : this.names(),
+      annotations: values ? [] : this.annotations(),
       newselection: { line: { color: this.dark ? "#fff" : "#222", width: 1.5, dash: "dot" } },
     };
     const config = { scrollZoom: true, displayModeBar: false, doubleClick: false, responsive: false };
@@ -204,9 +272,13 @@ export class MapView {
 
   // Class names stand there, so that colour is never the only sign.
   names() {
-    return this.centres().map(([group, [x, y]]) => ({
-      x, y, text: `<b>${escapeHtml(this.classes[group] ?? String(group))}</b>`, showarrow: false, captureevents: false, borderpad: 3,
-      font: { size: 17, color: this.dark ? "#fff" : "#1b1d22" }, bgcolor: this.dark ? "rgba(18,20,26,.62)" : "rgba(255,255,255,.72)",
+    return this.centres().map(([group, [x, y]]) => ({ x, y, name: this.classes[group] ?? String(group) }));
+  }
+
+  annotations() {
+    return this.names().map(({ x, y, name }) => ({
+      x, y, text: `<b>${escapeHtml(name)}</b>`, showarrow: false, captureevents: false, borderpad: 3,
+      font: { size: 17, family: FONT, color: this.dark ? "#fff" : "#1b1d22" }, bgcolor: this.dark ? "rgba(18,20,26,.62)" : "rgba(255,255,255,.72)",
     }));
   }
 
@@ -222,12 +294,14 @@ export class MapView {
     this.view = view;
     const { x0, x1, y0, y1 } = view;
     if (this.drawn) window.Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
+    else this.repaint();
     this.on.moved?.();
   }
 
-  zoom(factor) {
+  // Around the middle, or the place that must stay where it is.
+  zoom(factor, around = null) {
     const { x0, x1, y0, y1 } = this.view;
-    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
+    const [cx, cy] = around ?? [(x0 + x1) / 2, (y0 + y1) / 2];
     this.setView({ x0: cx + (x0 - cx) * factor, x1: cx + (x1 - cx) * factor,
       y0: cy + (y0 - cy) * factor, y1: cy + (y1 - cy) * factor });
   }
@@ -239,6 +313,7 @@ export class MapView {
 
   setMode(mode) {
     this.mode = mode;
+    this.wanted ||= mode !== "pan"; // only Plotly can select
     if (this.drawn) window.Plotly.relayout(this.plot, { dragmode: mode, ...(mode === "pan" ? { selections: [] } : {}) });
     this.root.dataset.mode = mode;
   }
@@ -249,10 +324,11 @@ export class MapView {
       const isAlone = others.every((other) => this.hidden.has(other)) && !this.hidden.has(group);
       this.hidden = new Set(isAlone ? [] : others);
     } else if (!this.hidden.delete(group)) this.hidden.add(group);
-    if (!this.drawn) return;
+    this.middles = null;
+    if (!this.drawn) return this.repaint();
     const visible = this.order.map((other) => !this.hidden.has(other));
     window.Plotly.restyle(this.plot, { visible });
-    if (this.colourBy === "label") window.Plotly.relayout(this.plot, { annotations: this.names() });
+    if (this.colourBy === "label") window.Plotly.relayout(this.plot, { annotations: this.annotations() });
   }
 
   selected(event) {
@@ -299,9 +375,15 @@ export class MapView {
       return [event.clientX - frame.left, event.clientY - frame.top];
     };
     let down = null;
+    let grip = null; // the place at which the canvas was taken hold of
     this.root.addEventListener(MOVE, (event) => {
       if (!this.columns) return;
       const pixel = pixelOf(event);
+      if (grip && !this.drawn) {
+        const [[ax, ay], [bx, by]] = [grip, this.toPlace(pixel)];
+        const { x0, x1, y0, y1 } = this.view;
+        this.setView({ x0: x0 + ax - bx, x1: x1 + ax - bx, y0: y0 + ay - by, y1: y1 + ay - by });
+      }
       this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp, event.buttons > 0);
       if (down && this.on.drag) this.on.drag(this.toPlace(pixel), pixel);
     }, true);
@@ -312,17 +394,24 @@ export class MapView {
       if (this.on.grab?.(this.toPlace(down), down)) {
         event.stopPropagation();
         event.preventDefault();
+      } else if (!this.drawn && this.movable && this.columns && this.mode === "pan") {
+        grip = this.toPlace(down);
+        this.root.setPointerCapture(event.pointerId);
       }
     }, true);
+    this.root.addEventListener("wheel", (event) => {
+      if (this.drawn || !this.movable || !this.columns) return;
+      event.preventDefault();
+      this.zoom(Math.exp(Math.max(-20, Math.min(20, event.deltaY)) / 200), this.toPlace(pixelOf(event))); // as Plotly does
+    }, { passive: false });
     addEventListener("pointerup", (event) => {
       if (!down) return;
       const pixel = pixelOf(event);
       const still = Math.hypot(pixel[0] - down[0], pixel[1] - down[1]) < 4;
-      down = null;
+      down = grip = null;
       if (this.on.drop?.(still)) return;
       if (still && this.columns) this.on.pin?.(this.toPlace(pixel), pixel);
     }, true);
-    this.root.addEventListener("dblclick", () => this.reset(), true);
   }
 }
 
@@ -395,7 +484,45 @@ function shade(x, y, label, box, dark, side = 160) {
   const wide = big.getContext("2d");
   wide.imageSmoothingQuality = "high";
   wide.drawImage(canvas, 0, 0, side * 3, side * 3);
-  return big.toDataURL("image/png");
+  return big;
+}
+
+// A round point of `radius` px on an image of `width`: how far each of its pixels lies from its middle, and how opaque it is.
+function stamp(radius, width) {
+  const reach = Math.ceil(radius);
+  const [steps, covers] = [[], []];
+  for (let dy = -reach; dy <= reach; dy++)
+    for (let dx = -reach; dx <= reach; dx++) {
+      const cover = OPACITY * Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(dx, dy)));
+      if (cover < 0.02) continue;
+      steps.push(4 * (dy * width + dx));
+      covers.push(cover);
+    }
+  return { reach, steps: Int32Array.from(steps), covers: Float32Array.from(covers) };
+}
+
+// Lay a point over what is there: o = a + b (1 - a), and the colour by the point's share a / o. None is cut by the edge.
+function dot({ data, width, height }, { reach, steps, covers }, px, py, rgb) {
+  if (px < reach || py < reach || px >= width - reach || py >= height - reach) return;
+  const middle = 4 * (py * width + px);
+  const r = rgb[0], g = rgb[1], b = rgb[2];
+  for (let at = 0; at < steps.length; at++) {
+    const i = middle + steps[at];
+    const cover = covers[at];
+    const over = cover + (data[i + 3] / 255) * (1 - cover);
+    const share = cover / over;
+    data[i] += share * (r - data[i]);
+    data[i + 1] += share * (g - data[i + 1]);
+    data[i + 2] += share * (b - data[i + 2]);
+    data[i + 3] = 255 * over;
+  }
+}
+
+// The colour of the even scale at `share` in [0, 1].
+function between(share) {
+  const at = Math.max(1, EVEN.findIndex(([stop]) => stop >= share));
+  const [[from, a], [to, b]] = [EVEN[at - 1], EVEN[at]];
+  return rgb(a).map((value, c) => value + ((share - from) / (to - from)) * (rgb(b)[c] - value));
 }
 
 function blur(values, side, radius) {

@@ -41,7 +41,15 @@ export class Tray {
   add(pin, reply) {
     const canvas = element("canvas", "mg-picture");
     draw(canvas, reply, 0);
-    this.pins.push({ ...pin, canvas });
+    const added = { ...pin, canvas };
+    this.pins.push(added);
+    this.change();
+    return added;
+  }
+
+  // Take back what was added.
+  drop(pin) {
+    this.pins = this.pins.filter((other) => other !== pin);
     this.change();
   }
 
