@@ -25,6 +25,8 @@ from manigen.errors import BadFile, BadInput, ManigenError, unknown
 from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from manigen.datasets.base import Images
     from manigen.models import Generator
     from manigen.projections import Map
@@ -59,15 +61,35 @@ class Codes:
         return len(self.z)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """The columns as they are kept: codes and figures in half precision, which `in_half` codes do not feel."""
         nearest = self.nearest if self.nearest is not None else Nearest(self.z).find(self.z, k=2)[1][:, -1]
         return {
-            "z": self.z,
+            "z": self.z.astype(np.float16) if np.array_equal(in_half(self.z), self.z) else self.z,
             "labels": self.labels.astype(np.int16),
             "split": self.split.astype(np.uint8),
             "rows": self.rows.astype(np.int32),
-            "error": self.error.astype(np.float32),
-            "nearest": nearest,
+            "error": self.error.astype(np.float16),
+            "nearest": nearest.astype(np.float16),
         }
+
+
+def in_half(z: np.ndarray) -> np.ndarray:
+    """Return codes (n, d) rounded to the eleven bits they are kept in, or as they are where those do not reach.
+
+    A file is then half as large, and a step of one part in two thousand is far below what a picture shows.
+    """
+    rounded = z.astype(np.float16).astype(np.float32)
+    return rounded if np.isfinite(rounded).all() else z
+
+
+def round_weights(generator: Generator) -> None:
+    """Round a generator's weights to the eleven bits they are kept in, so that what is measured is what ships."""
+    import torch
+
+    with torch.no_grad():
+        for value in generator.state_dict().values():
+            if value.dtype == torch.float32 and bool(value.half().isfinite().all()):
+                value.copy_(value.half())
 
 
 # --- finding and reading ----------------------------------------------------------------------------------------------
@@ -210,14 +232,14 @@ def load_map(name_or_folder: str | Path, method: str, z: np.ndarray | None = Non
 def encode_splits(generator: Generator, train: Images, test: Images, rows: int = ROWS, seed: int = 0) -> Codes:
     """Return the codes of at most `rows` train and `rows` test pictures, or as many samples where nothing encodes."""
     if not generator.encodes:
-        z = generator.sample_codes(2 * rows, seed)
+        z = in_half(generator.sample_codes(2 * rows, seed))
         blank = np.full(len(z), np.nan, np.float32)
         return Codes(z, np.full(len(z), -1), np.full(len(z), 2), np.arange(len(z)), blank, train.classes)
     parts: list[tuple[np.ndarray, ...]] = []
     for split, images in enumerate((train, test)):
         chosen = np.sort(seeds.numpy_stream(seed, split).permutation(len(images))[:rows])
         x = images.take(chosen).float()
-        z = generator.encode(x)
+        z = in_half(generator.encode(x))
         error = np.square(generator.decode(z) - x).mean(axis=(1, 2, 3), dtype=np.float64)
         parts.append((z, images.labels[chosen], np.full(len(chosen), split), chosen, error.astype(np.float32)))
     z, labels, splits, numbers, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -239,6 +261,7 @@ def make(
     from manigen import projections, samplers
 
     progress("encoding")
+    round_weights(generator)
     at_hand = encode_splits(generator, train, test, rows, seed)
     if generator.encodes and sampler != "normal":
         progress(f"fitting the {sampler} sampler")
@@ -282,7 +305,7 @@ def save(
 
     folder = place_for(folder)
     with _scratch_beside(folder) as fresh:
-        state = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+        state = {name: _kept(value.detach().cpu().contiguous()) for name, value in generator.state_dict().items()}
         files.write_bytes(fresh / MODEL, to_bytes(state))
         files.write_npz(fresh / CODES, codes.arrays())
         if generator.sampler is not None:
@@ -312,6 +335,14 @@ def save(
         files.write_json(fresh / CARD, card)
         _swap(fresh, folder)
     return folder
+
+
+def _kept(value: Tensor) -> Tensor:
+    """A weight as it is written: in half precision where `round_weights` has made that exact."""
+    import torch
+
+    half = value.half() if value.dtype == torch.float32 else value
+    return half if torch.equal(half.to(value.dtype), value) else value
 
 
 def place_for(folder: str | Path) -> Path:

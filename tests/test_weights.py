@@ -66,8 +66,9 @@ def test_codes_and_maps_come_back_as_they_were_saved(tmp_path: Path) -> None:
     folder = saved(tmp_path / "m")
     _, codes = a_model()
     back = weights.codes(folder)
-    for name in ("z", "labels", "split", "rows", "error"):
+    for name in ("z", "labels", "split", "rows"):
         assert np.array_equal(getattr(back, name), getattr(codes, name)), name
+    np.testing.assert_allclose(back.error, codes.error, rtol=5e-4)  # in half precision
     assert back.classes == ("a", "b") and len(back) == 60
     atlas, fresh = weights.load_map(folder, "pca"), fit_map(codes.z, "pca")
     assert np.array_equal(atlas.p, fresh.p)

@@ -1,11 +1,12 @@
 """The fusion: learn the manifold, generate on it, and let both aims shape one model.
 
-    model   minimises  geometric loss  +  a E softplus(C(x) - C(D(c)))  +  g |E(D(c)) - c|^2
+    model   minimises  geometric loss  +  a E softplus(C(x) - C(D(c)))  +  g |E(D(c)) - c|^2 / var z
     critic  minimises  E softplus(C(D(c)) - C(x))  +  r/2 (E|grad C(x)|^2 + E|grad C(D(c))|^2)
 
 The geometric autoencoder learns the surface. Its decoder is the generator: codes c are drawn from a mixture fitted to
 the codes so far, and from the lines between them, and an image critic asks that what is painted there looks like data.
-The cycle asks that a painted picture is read as the code it was painted from, so that no part of the surface is wasted.
+The cycle asks that a painted picture is read as the code it was painted from, so that no part of the surface is wasted;
+its error is a share of the codes' own variance, or codes would shrink to please it.
 With both adversarial weights at zero nothing is added, and the model is the geometric one, weight by weight.
 """
 
@@ -35,8 +36,8 @@ card = Card(
     link="https://arxiv.org/abs/1512.09300",
     knobs=(
         *geometric.KNOBS,
-        Knob("adversarial", 2.0, "How much the critic of pictures is heard.", 0.0, 1000.0),
-        Knob("cycle", 0.5, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
+        Knob("adversarial", 40.0, "How much the critic of pictures is heard.", 0.0, 1000.0),
+        Knob("cycle", 5.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
         Knob("between", 0.5, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
         Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
         Knob("components", 20, "How many bells the mixture of codes has.", 1, 500),
@@ -54,8 +55,8 @@ class Model(geometric.Model):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        adversarial: float = 2.0,
-        cycle: float = 0.5,
+        adversarial: float = 40.0,
+        cycle: float = 5.0,
         between: float = 0.5,
         penalty: float = 1.0,
         components: int = 20,
@@ -106,7 +107,8 @@ class Model(geometric.Model):
             named["forger"] = _terms.lead(self.critic(painted), self.critic(x).detach())
             named["total"] = named["total"] + self.adversarial * named["forger"]
         if self.cycle:
-            named["cycle"] = (self.encoder(painted) - codes).square().sum(1).mean()
+            spread = z.detach().float().var(0).sum().clamp_min(1e-6)
+            named["cycle"] = (self.encoder(painted) - codes).square().sum(1).mean() / spread
             named["total"] = named["total"] + self.cycle * named["cycle"]
         return named
 
