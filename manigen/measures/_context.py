@@ -74,6 +74,11 @@ class Context:
         """What is left of the held-out pictures on the way to their codes and back."""
         return np.asarray(self.generator.decode(self.codes))
 
+    @property
+    def train_size(self) -> int:
+        """How many training pictures there are, of which only some are ever looked at."""
+        return 0 if self._train is None else len(_pictures(self._train))
+
     def train_pictures(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Return at most `most` training pictures (m, c, h, w) in [0, 1] and their labels (m,), -1 where unknown."""
         x = _pictures(self._train)

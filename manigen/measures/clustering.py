@@ -22,7 +22,7 @@ card = Card(
     reference="Berthelot, Raffel, Roy, Goodfellow 2018, Understanding and Improving Interpolation in Autoencoders",
     link="https://arxiv.org/abs/1807.07543",
     knobs=(
-        Knob("starts", 40, "From how many random starts the clusters are sought.", 1, 1000),
+        Knob("starts", 100, "From how many random starts the clusters are sought.", 1, 1000),
         Knob("sample", 10_000, "How many training codes the starts compete on; the best takes all.", 100, 60_000),
     ),
     facts={
@@ -35,7 +35,7 @@ card = Card(
 )
 
 
-def measure(context: Context, starts: int = 40, sample: int = 10_000) -> Result:
+def measure(context: Context, starts: int = 100, sample: int = 10_000) -> Result:
     """Return the accuracy in [0, 1] on held-out codes; `real`: with as many principal components in place of codes."""
     of_codes, of_pictures = _whitened.codes(context), _whitened.pictures(context)
     share, alike = (accuracy(side, starts, sample, context.seed) for side in (of_codes, of_pictures))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from manigen.cards import Card
+from manigen.cards import Card, Knob
 from manigen.measures import _neighbours
 from manigen.measures._context import Context, Result
 
@@ -20,14 +20,16 @@ card = Card(
     sentence="How many directions the codes really spread in, seen from the two nearest fellows of each.",
     reference="Facco, d'Errico, Rodriguez, Laio 2017, Estimating the Intrinsic Dimension of Datasets",
     link="https://doi.org/10.1038/s41598-017-11873-y",
+    knobs=(Knob("sample", 5000, "How many codes are looked at, each among the others.", 20, 20_000),),
     facts={"of": "generator", "unit": "dimensions", "best": None, "fewest": 20, "needs": ("encoder",)},
 )
 KEPT = 0.9  # of the ratios, the smallest first
 
 
-def measure(context: Context) -> Result:
+def measure(context: Context, sample: int = 5000) -> Result:
     """Return the dimension >= 0 of the held-out codes; `real`: of the held-out pictures themselves."""
-    return Result(of(context.codes), of(context.real), context.n)
+    rows = context.pairs(sample)[0]
+    return Result(of(context.codes[rows]), of(context.real[rows]), len(rows))
 
 
 def of(a: np.ndarray) -> float:

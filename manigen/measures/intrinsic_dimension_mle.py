@@ -21,14 +21,18 @@ card = Card(
     sentence="How many directions the codes really spread in, seen from a score of neighbours of each.",
     reference="Levina, Bickel 2004, Maximum Likelihood Estimation of Intrinsic Dimension",
     link="https://papers.nips.cc/paper/2577-maximum-likelihood-estimation-of-intrinsic-dimension",
-    knobs=(Knob("k", 20, "How many neighbours of each code are looked at.", 3, 200),),
+    knobs=(
+        Knob("k", 20, "How many neighbours of each code are looked at.", 3, 200),
+        Knob("sample", 5000, "How many codes are looked at, each among the others.", 20, 20_000),
+    ),
     facts={"of": "generator", "unit": "dimensions", "best": None, "fewest": 20, "needs": ("encoder",)},
 )
 
 
-def measure(context: Context, k: int = 20) -> Result:
+def measure(context: Context, k: int = 20, sample: int = 5000) -> Result:
     """Return the dimension >= 0 of the held-out codes; `real`: of the held-out pictures themselves."""
-    return Result(of(context.codes, k), of(context.real, k), context.n)
+    rows = context.pairs(sample)[0]
+    return Result(of(context.codes[rows], k), of(context.real[rows], k), len(rows))
 
 
 def of(a: np.ndarray, k: int) -> float:

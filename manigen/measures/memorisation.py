@@ -3,8 +3,8 @@
     M = share of samples x' with   min_i |x' - x_i|  <  min_j |x' - y_j|
 
 for training pictures x_i and as many held-out pictures y_j, by distance in pixels. Samples of the data itself lie
-nearer to either as often: 0.5. A generator that copies comes near 1, though it may only do so for the training pictures
-that are compared; well below 0.5 it has learned something else than the data.
+nearer to either as often: 0.5. A generator that copies the training pictures compared with comes near 1; one that copies
+all of many, of which a share s is compared with, 0.5 + s/2, which is still many standard errors above 0.5.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ card = Card(
 def measure(context: Context, sample: int = 2000) -> Result:
     """Return the share in [0, 1] of at most `sample` samples; `real`: of training pictures that are not compared with.
 
-    `n` is the number of samples; `details["among"]` that of the training, and of the held-out, pictures.
+    `n` is the number of samples; `details["among"]` that of the training, and of the held-out, pictures compared with,
+    and `details["of"]` that of all training pictures.
     """
     seen = context.train_pictures(2 * context.n)[0]
     order = seeds.numpy_stream(context.seed, 5).permutation(len(seen))
@@ -39,7 +40,7 @@ def measure(context: Context, sample: int = 2000) -> Result:
     made = context.made[:sample]
     share = nearer(made, seen, unseen)
     error = float(np.sqrt(share * (1 - share) / len(made)))
-    return Result(share, nearer(apart, seen, unseen), len(made), error, {"among": m})
+    return Result(share, nearer(apart, seen, unseen), len(made), error, {"among": m, "of": context.train_size})
 
 
 def nearer(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
