@@ -1,6 +1,6 @@
 """From the hand to the picture: ManiGen's strip and map against a stock `st.slider` + `st.image` app.
 
-    python -m benchmarks.live [--seconds 4] [--json]
+    python -m benchmarks.live [--seconds 4] [--points 60000] [--json]
 
 One headless Chromium drags ManiGen's film strip, hovers its map, and drags the slider of a stock app with the same
 decoder, each for some seconds at 60 moves a second, on one machine in one run. Measured in the page, by the page's own
@@ -8,6 +8,9 @@ clock: every pointer move is stamped when the browser receives it, every changed
 (canvas) or its new image is loaded (stock). A picture answers the earliest move that no picture has answered yet, so a
 lost move counts against the app. The stock slider shows nothing until the hand lets go; its time is from the release,
 and, as its best case, from one key press, to the new picture.
+
+With --points, the map that is hovered has that many points: those of mnist-vae, repeated, each copy put a little aside
+on the map and among the codes, in a model of its own that lies in a temporary folder.
 """
 
 from __future__ import annotations
@@ -15,8 +18,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.browser import ROOT, chromium, quantiles, served
 
@@ -58,6 +68,36 @@ WATCH_STOCK = """
 """
 
 
+@contextmanager
+def crowded(points: int, model: str = "mnist-vae", method: str = "umap") -> Iterator[tuple[str, str]]:
+    """Give the name of a model whose map has so many points, and the folder to name as MANIGEN_WEIGHTS."""
+    from manigen import weights
+    from manigen.projections import Map
+
+    card, held = weights.info(model), weights.codes(model)
+    fitted = weights.load_map(model, method, held.z)
+    rng = np.random.default_rng(0)
+    rows = np.arange(points) % len(held)
+
+    def aside(values: np.ndarray, reach: float) -> np.ndarray:
+        copies = values[rows]
+        copies[len(held) :] += rng.normal(scale=reach, size=copies[len(held) :].shape)
+        return copies.astype(np.float32)
+
+    columns = {name: getattr(held, name)[rows] for name in ("labels", "split", "rows", "error")}
+    codes = replace(held, z=aside(held.z, 0.05 * held.z.std()), nearest=None, **columns)
+    arrays = fitted.arrays()
+    header = json.loads(str(arrays["header"])) | {"codes": list(codes.z.shape)}
+    arrays |= {"p": aside(fitted.p, fitted.spacing), "header": np.array(json.dumps(header))}
+    name = f"{model}-{points}"
+    with tempfile.TemporaryDirectory() as folder:
+        maps = {method: Map.from_arrays(arrays, codes.z)}
+        weights.save(
+            weights.load(model), Path(folder) / name, codes, maps, {}, card["data"], title=f"{points:,} points"
+        )
+        yield name, folder
+
+
 def move(page: Any, path: Any, seconds: float) -> float:
     """Move the mouse along `path(t)`, t in [0, 1], at about 60 moves a second; return how long it took."""
     began = time.perf_counter()
@@ -68,11 +108,14 @@ def move(page: Any, path: Any, seconds: float) -> float:
     return time.perf_counter() - began
 
 
-def hover(browser: Any, address: str, seconds: float) -> dict[str, float]:
-    """Hover the map along a loop over the groups and the empty space between them."""
+def hover(browser: Any, address: str, seconds: float, points: int = 0) -> dict[str, float]:
+    """Hover the map, of at least so many points, along a loop over the groups and the empty space between them."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)
     page.wait_for_selector('[data-painted="plotly"]', timeout=90_000)
+    drawn = page.evaluate("document.querySelector('.mg-plot').data.reduce((sum, trace) => sum + trace.x.length, 0)")
+    if drawn < points:
+        raise RuntimeError(f"The map shows {drawn:,} points, not {points:,}.")
     box = page.locator(".mg-map").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -142,11 +185,19 @@ def stock(browser: Any, address: str, seconds: float) -> dict[str, float]:
     }
 
 
-def measure(seconds: float) -> dict[str, float]:
-    """Run all three side by side and return their figures."""
+def measure(seconds: float, points: int = 0) -> dict[str, float]:
+    """Run all three side by side and return their figures; with `points`, the map has so many."""
+    if not points:
+        return compare(seconds)
+    with crowded(points) as (name, folder):
+        return {"points": points} | compare(seconds, f"/?model={name}", points, MANIGEN_WEIGHTS=folder)
+
+
+def compare(seconds: float, page: str = "", points: int = 0, **variables: Any) -> dict[str, float]:
+    """Hover `page` of ManiGen, drag its strip and the stock slider; `variables` are added to ManiGen's environment."""
     stock_script = ROOT / "benchmarks" / "stock" / "slider.py"
-    with served(ROOT / "app.py") as ours, served(stock_script) as other, chromium() as browser:
-        figures = hover(browser, ours, seconds)
+    with served(ROOT / "app.py", **variables) as ours, served(stock_script) as other, chromium() as browser:
+        figures = hover(browser, ours + page, seconds, points)
         figures |= drag(browser, ours, seconds)
         figures |= stock(browser, other, seconds)
     figures["p95_ms"] = max(figures["hover_p95_ms"], figures["drag_p95_ms"])
@@ -158,9 +209,10 @@ def measure(seconds: float) -> dict[str, float]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="From the hand to the picture, ours against a stock app.")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--points", type=int, default=0, help="points of the map that is hovered; 0: as shipped")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
-    figures = measure(options.seconds)
+    figures = measure(options.seconds, options.points)
     print(json.dumps(figures) if options.json else "\n".join(f"{key:44s} {value:>9}" for key, value in figures.items()))
 
 

@@ -28,9 +28,9 @@ import numpy as np
 
 from manigen import checks
 from manigen.errors import BadInput, ManigenError
+from manigen.live.first import FirstDecoder
 
 if TYPE_CHECKING:
-    from manigen.live.first import FirstDecoder
     from manigen.models import Generator
 
 log = logging.getLogger("manigen.live")
@@ -373,7 +373,7 @@ class Engine:
 
 def paint(generator: Generator | FirstDecoder, z: np.ndarray) -> np.ndarray:
     """Return the pictures uint8 (n, h, w, c) of codes z (n, d), decoded in one batch: round(255 x)."""
-    if hasattr(generator, "paint"):
+    if isinstance(generator, FirstDecoder):
         return generator.paint(z)
     import torch
 

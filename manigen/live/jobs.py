@@ -189,7 +189,7 @@ class SampleWish(Wish):
 
     def look_up(self, jobs: list[SampleWish]) -> None:
         for job in jobs:
-            job.z = job.generator.sample_codes(job.ask.n, job.ask.seed)
+            job.z = job.opened.generator.sample_codes(job.ask.n, job.ask.seed)
             job.meta = {"seed": job.ask.seed, "codes": _tidy(job.z, 9)}
 
 
@@ -236,7 +236,7 @@ class WalkWish(Wish):
         return fitted.inverse_transform(np.array([_as_long(end.at, fitted.dims, "A place on this map")], np.float32))[0]
 
 
-WISHES: dict[type[Ask], Callable[[Opened, Any, Callable[[Wish], None]], Wish]] = {
+WISHES: dict[type[Ask], type[Wish]] = {
     Hover: HoverWish,
     Decode: DecodeWish,
     Rows: RowsWish,

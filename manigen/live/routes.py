@@ -52,7 +52,7 @@ SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
 
 VISITOR_S = 4.0  # how long torch waits for a first visitor, whose page needs the cores
 PICTURE_S = 0.1  # and how long for the first picture to leave
-QUIET_S = 0.12  # without a request, after which a browser has all it asked for
+QUIET_S = 0.05  # without a request, after which a browser has all it asked for
 
 FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
 GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
@@ -323,7 +323,7 @@ class Connection:
         with suppress(RuntimeError):  # the loop is gone: the server stops
             self.loop.call_soon_threadsafe(self._put, wish.ask.channel, reply)
             if not wish.opened.awake:  # to import torch sooner would hold this first reply up
-                self.loop.call_soon_threadsafe(self.loop.call_later, PICTURE_S, wish.opened.wake)
+                self.loop.call_soon_threadsafe(lambda: self.loop.call_later(PICTURE_S, wish.opened.wake))
 
     def _put(self, channel: str, reply: bytes | str) -> None:
         self.outbox.append((channel, reply))

@@ -58,6 +58,25 @@ def test_pictures_change_while_the_hand_drags_and_both_kinds_move_together(walke
     assert len(set(seen[1])) == 5
 
 
+def test_exact_pictures_come_again_under_a_moving_hand_after_a_slow_answer(walker):
+    own = "document.querySelector('.mg-interpolate').parentElement.manigen"
+    exact = "document.querySelector('.mg-interpolate').dataset.exact"
+    left, right = (walker.place(x, 0.5, ".mg-track") for x in (0.2, 0.8))
+    walker.page.mouse.move(*left)
+    walker.page.mouse.down()
+    walker.page.wait_for_timeout(500)  # what was asked for before has come
+    walker.page.evaluate(f"{own}.pace = 1e9")  # as after an answer that took very long
+    before = walker.page.evaluate(exact)
+    for step in range(500):
+        share = (step % 50) / 50
+        walker.page.mouse.move(left[0] + share * (right[0] - left[0]), left[1])
+        if walker.page.evaluate(exact) != before:
+            break
+        walker.page.wait_for_timeout(20)
+    assert walker.page.evaluate(exact) != before
+    walker.page.mouse.up()
+
+
 def test_the_keyboard_walks_and_reaches_both_ends(walker):
     film(walker).focus()
     before = t(walker)

@@ -14,6 +14,7 @@ const STEPS = 128; // of a walk
 const LEG = 16; // steps of one leg, at least
 const DRAGGED = 32; // steps of a walk while one of its ends is dragged
 const QUICK = 60; // ms: exact pictures are asked for under a moving hand as long as they come this fast
+const PROBE = 200; // ms after which one is asked for all the same, to see whether they come faster now
 const PAUSE = 8; // ms between two requests for an exact picture of one kind
 const LIVE = 150; // ms: a kind whose path was ever found this fast is drawn anew while an end is dragged
 const REST = 250; // ms without a move, after which the link is brought up to date
@@ -220,7 +221,7 @@ class Interpolate {
     if (spent >= 0 && spent < 1000) this.drawing.push(spent);
     if (this.drawing.length > 60) this.drawing.shift();
     this.root.dataset.t = t;
-    if (this.pace < QUICK) this.askSoon();
+    if (this.pace < QUICK || performance.now() - this.asked > PROBE) this.askSoon();
     clearTimeout(this.resting);
     if (!this.transport.playing) this.resting = setTimeout(() => this.rest(), REST);
   }
@@ -279,7 +280,8 @@ class Interpolate {
       const codes = group.map((walk) => walk.code(t));
       this.live.ask(`exact-${group.length > 1 ? "all" : group[0].name}`, { op: "decode", model, codes }, (reply) => {
         if (reply.error) return this.notice.say(reply.error);
-        this.pace += 0.2 * (Math.min(1000, performance.now() - asked) - this.pace);
+        const took = Math.min(1000, performance.now() - asked);
+        this.pace += (took < this.pace ? 0.5 : 0.2) * (took - this.pace); // one late answer is soon forgotten
         group.forEach((walk, i) => {
           if (this.walks.get(walk.name) !== walk) return; // the walk has changed meanwhile
           this.exact.set(walk.name, { t, image: imageOf(reply, i), level: reply.header.level[i], distance: reply.header.distance[i] });
