@@ -18,7 +18,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from manigen import __version__, checks, datasets, models, projections, seeds, weights
+import numpy as np
+
+from manigen import __version__, checks, choice, datasets, models, projections, samplers, seeds, weights
 from manigen.datasets import Images
 from manigen.errors import BadFile, BadInput
 from manigen.models import Generator
@@ -27,6 +29,7 @@ from manigen.training import Step, Training
 IMAGES = 600_000  # pictures seen where neither images nor epochs are given
 LEARNING_RATE = 1e-3  # where a family's card names none of its own (facts["learning_rate"])
 MAPS = ("umap", "tsne", "pca")
+SAMPLERS = ("normal", "mixture", "jitter", "flow")  # those a model's own is chosen from, the simplest first
 HELD_OUT = 2000  # pictures of the train split, at most, on which the best weights are chosen
 
 
@@ -35,7 +38,8 @@ class Recipe:
     """How a model is made: the family and its knobs, the data set (a name, or a path) and its knobs, and the run.
 
     `images` is how many pictures are seen, `epochs` the same in rounds of the train split; `rows` is how many codes of
-    each split are kept, and `maps` which maps are fitted to them. A knob that is not given has its default.
+    each split are kept, `maps` which maps are fitted to them, and `samplers` those the model's own is chosen from, by
+    measurement. A knob that is not given has its default.
     """
 
     family: str
@@ -48,6 +52,7 @@ class Recipe:
     precision: str = "float32"
     rows: int = weights.ROWS
     maps: tuple[str, ...] = MAPS
+    samplers: tuple[str, ...] = SAMPLERS
     knobs: Mapping[str, Any] = field(default_factory=dict)
     data_knobs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,6 +67,7 @@ class Recipe:
             "precision": None if self.precision == "float32" else self.precision,
             "rows": None if self.rows == weights.ROWS else self.rows,
             "maps": None if self.maps == MAPS else ",".join(self.maps),
+            "samplers": None if self.samplers == SAMPLERS else ",".join(self.samplers),
             **{f"data_{name}": value for name, value in self.data_knobs.items()},
             **self.knobs,
         }
@@ -99,12 +105,12 @@ class Run:
         """
         family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
         generator, trained = self.finished or self.training.finish(), self._trained()
+        chosen = self._choose_sampler(generator, progress)
         codes, maps, measured = weights.make(
             generator,
             self.train,
             self.test,
             maps=self.recipe.maps,
-            sampler=family.facts["sampler"],
             rows=self.recipe.rows,
             seed=self.recipe.seed,
             progress=progress,
@@ -127,7 +133,44 @@ class Run:
             sentence=family.sentence,
             command=self.recipe.command(self.named),
             trained=trained,
+            **chosen.facts(),
         )
+
+    def _choose_sampler(self, generator: Generator, progress: Callable[[str], None]) -> choice.Choice:
+        """Give the generator the sampler that measures best on pictures it has not trained on, and return why."""
+        usual, seed, kept = models.card_of(self.recipe.family).facts["sampler"], self.recipe.seed, self._held_out()
+        names = [name for name in self.recipe.samplers if name != "normal" or usual == "normal"]
+        generator.sampler = None
+        if not generator.encodes:
+            return choice.Choice("normal", reason="It has no encoder, so there are no codes to fit another to.")
+        rows = np.sort(seeds.numpy_stream(seed, 0).permutation(len(self.train))[: self.recipe.rows])
+        rows = rows[rows < len(self.train) - kept]  # the codes that are kept, less those to measure by
+        z = generator.encode(self.train.take(rows).float())
+        if kept < choice.FEWEST or len(names) < 2:
+            name = names[0] if len(names) == 1 else usual
+            generator.sampler = None if name == "normal" else samplers.fit(name, z, seed)
+            few = f"It is usual for this family; {kept:,} held-out pictures are too few to choose by."
+            return choice.Choice(name, reason="It was asked for." if len(names) == 1 else few)
+        candidates: dict[str, Any] = {}
+        for name in names:
+            progress(f"fitting the {name} sampler")
+            candidates[name] = samplers.fit(name, z, seed)
+        held_out = self.train.take(np.arange(len(self.train) - kept, len(self.train)))
+
+        def score(sampler: Any) -> float:
+            from manigen import measures
+
+            progress("measuring a sampler on pictures not trained on")
+            generator.sampler = sampler
+            return measures.of_generator(generator, held_out, seed, ["frechet_distance"])["frechet_distance"]
+
+        chosen = choice.choose(candidates, score, z, generator.encode(held_out.float()), seed, "Frechet distance")
+        generator.sampler = None if chosen.name == "normal" else candidates[chosen.name]
+        return chosen
+
+    def _held_out(self) -> int:
+        """How many pictures, the last of the train split, the model does not train on."""
+        return min(HELD_OUT, len(self.train) // 10)
 
     def _trained(self) -> dict[str, Any]:
         """What the card says of the training."""
@@ -164,6 +207,8 @@ def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "
     knobs = card.settings(recipe.knobs)
     for method in recipe.maps:
         projections.card_of(method)
+    for name in recipe.samplers:
+        samplers.card_of(name)
     checks.count(recipe.rows, "rows", 2)
     seeds.check(recipe.seed)
     folder = weights.place_for(out)
@@ -217,7 +262,9 @@ def _same_recipe(run: Run) -> None:
         "knobs": training.model.knobs,
         "seed": training.seed,
         "data": run.train.sha256,
-        "images": -(-training.budget // training.batch) * training.batch,  # in whole batches
+        "images": -(-training.budget // training.batch) * training.batch  # in whole batches, or in one go
+        if training.model.players
+        else max(training.budget, len(training.images)),
     }
     held = {
         "family": card["family"],

@@ -19,6 +19,13 @@ from manigen.recipe import Recipe, begin
 from tests.oracles import is_one_sentence
 
 KNOBS = {"dim": 3, "width": 4}
+FOREST = {"rehearsal": 640, "trees": 5, "leaves": 20}
+
+
+def knobs_of(family: str) -> dict[str, int]:
+    """The knobs that make a family small, those of them it has."""
+    known = {knob.name for knob in models.cards()[family].knobs} if family in models.cards() else KNOBS
+    return {name: value for name, value in {**KNOBS, **FOREST}.items() if name in known}
 
 
 def a_recipe(**changes: Any) -> Recipe:
@@ -30,7 +37,8 @@ def a_recipe(**changes: Any) -> Recipe:
         "maps": ("pca",),
         "rows": 200,
     }
-    return Recipe(**{**settings, "knobs": KNOBS, **changes})
+    family = changes.get("family", "vae")
+    return Recipe(**{**settings, "knobs": knobs_of(family), **changes})
 
 
 def finished(folder: Path, **changes: Any) -> Path:
@@ -48,13 +56,15 @@ def fingerprint(folder: Path) -> dict[str, str]:
 def test_a_recipe_ends_in_a_whole_model(family: str, tmp_path: Path) -> None:
     heard: list[str] = []
     run = begin(a_recipe(family=family), tmp_path / "mine")
-    assert [step.seen for step in run.steps()][-1] == 640
+    seen = 640 if run.training.model.players else 1350  # fitted in one go: to all of them
+    assert [step.seen for step in run.steps()][-1] == seen
     folder = run.ship(heard.append)
     card, codes = weights.info(folder), weights.codes(folder)
     generator = weights.load(folder)
-    assert card["name"] == "mine" and card["title"].startswith("Digits, ") and card["knobs"].items() >= KNOBS.items()
+    assert card["name"] == "mine" and card["title"].startswith("Digits, ")
+    assert card["knobs"].items() >= knobs_of(family).items()
     assert card["data"]["name"] == "digits" and card["data"]["licence"] == "CC BY 4.0"
-    assert card["trained"]["images"] == 640 and card["trained"]["held_out"] == 150
+    assert card["trained"]["images"] == seen and card["trained"]["held_out"] == 150
     assert card["trained"]["seconds"] > 0 and set(card["trained"]["versions"]) == {"python", "torch", "manigen"}
     assert weights.maps(folder) == ["pca"] and len(weights.load_map(folder, "pca").p) == len(codes)
     assert any("encoding" in stage for stage in heard) and any("pca" in stage for stage in heard)
@@ -188,6 +198,7 @@ def test_a_family_is_trained_at_the_learning_rate_it_is_used_to(tmp_path: Path) 
         ({"data_knobs": {"n": 3}}, BadInput, "no knob 'n'"),
         ({"maps": ("pca", "umpa")}, UnknownName, "umap"),
         ({"rows": 0}, BadInput, "rows"),
+        ({"samplers": ("mixtur",)}, UnknownName, "mixture"),
         ({"images": 0}, BadInput, "budget"),
         ({"epochs": 2}, BadInput, "one of the two"),
         ({"images": None, "epochs": 0}, BadInput, "epochs"),
@@ -250,3 +261,52 @@ def test_a_handful_of_pictures_is_enough(tmp_path: Path) -> None:
     assert run.training.held_out is None and len(run.training.images) == 5
     list(run.steps())
     assert weights.load(run.ship()).shape == (1, 32, 32)
+
+
+@pytest.mark.parametrize("family", ["pca", "forest"])
+def test_what_is_fitted_in_one_go_is_made_anew_bit_for_bit_and_shipped_again_on_resuming(
+    family: str, tmp_path: Path
+) -> None:
+    folder = finished(tmp_path / "m", family=family)
+    before = fingerprint(folder)
+    assert fingerprint(finished(folder, family=family)) == before
+    run = begin(a_recipe(family=family), folder, resume=True)
+    assert list(run.steps()) == [] and fingerprint(run.ship()) == before
+    broken = begin(a_recipe(family=family), tmp_path / "broken")
+    list(broken.steps())
+    broken.save()  # stopped with the fit done and nothing shipped
+    again = begin(a_recipe(family=family), tmp_path / "broken", resume=True)
+    assert list(again.steps()) == [] and fingerprint(again.ship()) == before
+
+
+def test_the_sampler_that_measures_best_on_held_out_pictures_becomes_the_models_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[np.ndarray] = []
+
+    def measured(generator: Any, images: Any, seed: int, only: list[str]) -> dict[str, float]:
+        looked_at.append(images.x)
+        name = "normal" if generator.sampler is None else type(generator.sampler).__module__.rpartition(".")[2]
+        return {only[0]: {"normal": 3.0, "mixture": 2.0, "jitter": 2.5}[name]}
+
+    monkeypatch.setattr("manigen.choice.FEWEST", 100)
+    monkeypatch.setattr("manigen.measures.of_generator", measured)
+    run = begin(a_recipe(samplers=("normal", "mixture", "jitter"), maps=()), tmp_path / "m")
+    list(run.steps())
+    monkeypatch.setattr(weights, "make", lambda generator, train, test, **_: (_codes(generator, train), {}, {}))
+    card = weights.info(run.ship())
+    assert all(np.array_equal(x, run.train.x[1350:]) for x in looked_at) and len(looked_at) == 3
+    assert card["samplers"] == {"normal": 3.0, "mixture": 2.0, "jitter": 2.5} and set(card["samplers_copying"])
+    assert card["sampler"] == "mixture" and "Frechet distance of 2 is the lowest" in card["sampler_reason"]
+    assert type(weights.load(tmp_path / "m").sampler).__module__ == "manigen.samplers.mixture"
+
+
+def _codes(generator: Any, train: Any) -> Any:
+    return weights.encode_splits(generator, train, train, 50)
+
+
+def test_few_held_out_pictures_leave_the_family_its_usual_sampler_and_the_card_says_so(tmp_path: Path) -> None:
+    card = weights.info(finished(tmp_path / "m", maps=()))
+    assert card["sampler"] == "normal" and "150 held-out pictures are too few" in card["sampler_reason"]
+    asked = weights.info(finished(tmp_path / "asked", maps=(), samplers=("jitter",)))
+    assert asked["sampler"] == "jitter" and "--samplers jitter" in asked["command"]

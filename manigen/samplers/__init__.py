@@ -19,12 +19,18 @@ from manigen.discovery import discover, find
 from manigen.errors import BadFile, BadInput
 from manigen.samplers.base import Progress, silent
 
-__all__ = ["Progress", "cards", "fit", "from_arrays"]
+__all__ = ["Progress", "card_of", "cards", "fit", "from_arrays"]
 
 
 def cards() -> dict[str, Card]:
     """Return every sampler's card by name."""
     return {name: module.card for name, module in discover(__name__).items()}
+
+
+def card_of(name: str) -> Card:
+    """Return a sampler's card, or raise `UnknownName` with the list of those there are."""
+    card: Card = find(__name__, name).card
+    return card
 
 
 def fit(name: str, z: np.ndarray, seed: int = 0, progress: Progress = silent, **knobs: Any) -> Any:

@@ -35,6 +35,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="processor threads to use [all]")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="[auto]")
     parser.add_argument("--maps", default="umap,tsne,pca", help="which maps are fitted, the first shown first")
+    parser.add_argument("--samplers", default="", help="samplers its own is chosen from [normal,mixture,jitter,flow]")
     parser.add_argument("--rows", type=int, default=10_000, help="codes kept of each split [10,000]")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     knobs(parser, models.cards())
@@ -59,6 +60,7 @@ def run(given: Namespace) -> Result:
         given.precision,
         given.rows,
         tuple(name for name in given.maps.split(",") if name),
+        tuple(name for name in given.samplers.split(",") if name) or recipe.SAMPLERS,
         models.card_of(given.family).typed(given.knobs),
         datasets.card_of(given.data).typed(given.data_knobs),
     )
