@@ -282,7 +282,7 @@ def test_large_pictures_lower_n_so_that_memory_stays_bounded(monkeypatch):
     monkeypatch.setattr(_context, "MEMORY", 4 * 64 * 30)
     context = Context(linear(), pictures(100), pictures(100, 2))
     assert context.n == len(context.real) == len(context.made) == 30
-    assert len(context.train_pictures(1000)[0]) == 30
+    assert len(context.train_pictures(1000)) == 30
 
 
 # --- kept figures -----------------------------------------------------------------------------------------------------
@@ -686,7 +686,8 @@ def test_the_probe_reads_a_class_that_the_codes_hold_and_pictures_too():
     )
     found = value("linear_probe", model, test, train)
     assert found.value > 0.95 and found.real > 0.9 and found.details["train"] == 400
-    assert "linear_probe" not in measures.report(model, pictures(50), pictures(50), only=["linear_probe"], cached=False)
+    for unlabelled in ((pictures(50), test), (train, pictures(50))):
+        assert measures.report(model, *unlabelled, only=["linear_probe"], cached=False) == {}
 
 
 # --- features ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from manigen import checks, seeds
 from manigen.cards import Card
 from manigen.measures import _features, _neighbours
 
+CHUNK = 2000  # pictures turned into something smaller at once
 MEMORY = 192_000_000  # bytes that the pictures of one kind may take: bounds n for large pictures
 
 
@@ -62,7 +63,7 @@ class Context:
     @cached_property
     def others(self) -> np.ndarray | None:
         """As many training pictures, or fewer where there are fewer; None where there are none at hand."""
-        return None if self._train is None else self.train_pictures(self.n)[0]
+        return None if self._train is None else self.train_pictures(self.n)
 
     @cached_property
     def made(self) -> np.ndarray:
@@ -79,12 +80,19 @@ class Context:
         """How many training pictures there are, of which only some are ever looked at."""
         return 0 if self._train is None else len(_pictures(self._train))
 
-    def train_pictures(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return at most `most` training pictures (m, c, h, w) in [0, 1] and their labels (m,), -1 where unknown."""
+    def train_pictures(self, most: int) -> np.ndarray:
+        """Return at most `most` training pictures (m, c, h, w) in [0, 1]."""
         x = _pictures(self._train)
         bound = max(2, MEMORY // (4 * int(np.prod(self.shape))))
-        rows = self._drawn(len(x), min(most, bound), 2)
-        return checks.images(x[rows]), _labels(self._train)[rows]
+        return checks.images(x[self._drawn(len(x), min(most, bound), 2)])
+
+    def turned_train_pictures(self, most: int, turn: Callable[[np.ndarray], Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `turn` makes of at most `most` labelled training pictures, in parts, and their labels (m,)."""
+        x, labels = _pictures(self._train), _labels(self._train)
+        rows = self._drawn(len(x), most, 2)
+        rows = rows[labels[rows] >= 0]
+        parts = [np.asarray(turn(checks.images(x[rows[at : at + CHUNK]]))) for at in range(0, len(rows), CHUNK)]
+        return np.concatenate(parts), labels[rows]
 
     # --- features -------------------------------------------------------------------------------------------------
 
@@ -150,11 +158,16 @@ class Context:
             "encoder": lambda: self.encodes,
             "codes": lambda: self.decodes,
             "train": lambda: self._train is not None,
-            "labels": lambda: len(np.unique(self.labels)) > 1 and self.labels.min() >= 0,
+            "labels": self._labelled,
             "classifier": lambda: bool(self.extractor.classes),
             "parameters": lambda: hasattr(self.generator, "parameters"),
         }
         return self.n >= card.facts.get("fewest", 1) and all(has[need]() for need in card.facts.get("needs", ()))
+
+    def _labelled(self) -> bool:
+        """Whether the held-out pictures are of several known classes, and some training pictures have one as well."""
+        known = self._train is not None and bool((_labels(self._train) >= 0).any())
+        return known and len(np.unique(self.labels)) > 1 and self.labels.min() >= 0
 
     @cached_property
     def _met(self) -> dict[int, Any]:

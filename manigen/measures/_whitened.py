@@ -7,6 +7,7 @@ so that the training codes have deviation 1 in every direction. Directions witho
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ def codes(context: Context) -> Probed:
 
 def pictures(context: Context) -> Probed:
     """Return the pictures themselves in place of codes: their first principal components, as many as a code has."""
-    x = context.train_pictures(BASIS)[0]
+    x = context.train_pictures(BASIS)
     x = x.reshape(len(x), -1)
     middle, basis = x.mean(axis=0), np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[2]
     wide = basis[: context.codes.shape[1]].T
@@ -52,10 +53,9 @@ def whitened(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return ((train - middle) @ turn).astype(np.float32), ((test - middle) @ turn).astype(np.float32)
 
 
-def _kept(context: Context, name: str, encode: object) -> Probed:
+def _kept(context: Context, name: str, encode: Callable[[np.ndarray], np.ndarray]) -> Probed:
     if name not in context.__dict__:
-        x, labels = context.train_pictures(MOST)
-        known = labels >= 0
-        train, test = whitened(encode(x[known]), encode(context.real))  # type: ignore[operator]
-        context.__dict__[name] = Probed(train, labels[known], test, context.labels)
+        train, labels = context.turned_train_pictures(MOST, encode)
+        train, test = whitened(train, encode(context.real))
+        context.__dict__[name] = Probed(train, labels, test, context.labels)
     return context.__dict__[name]

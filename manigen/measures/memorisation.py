@@ -3,8 +3,8 @@
     M = share of samples x' with   min_i |x' - x_i|  <  min_j |x' - y_j|
 
 for training pictures x_i and as many held-out pictures y_j, by distance in pixels. Samples of the data itself lie
-nearer to either as often: 0.5. A generator that copies the training pictures compared with comes near 1; one that copies
-all of many, of which a share s is compared with, 0.5 + s/2, which is still many standard errors above 0.5.
+nearer to either as often: 0.5. A generator that copies the training pictures compared with comes near 1; one that
+copies all of many, of which a share s is compared with, 0.5 + s/2, which is still many standard errors above 0.5.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def measure(context: Context, sample: int = 2000) -> Result:
     `n` is the number of samples; `details["among"]` that of the training, and of the held-out, pictures compared with,
     and `details["of"]` that of all training pictures.
     """
-    seen = context.train_pictures(2 * context.n)[0]
+    seen = context.train_pictures(2 * context.n)
     order = seeds.numpy_stream(context.seed, 5).permutation(len(seen))
     m = min(context.n, len(seen) // 2)
     seen, apart = seen[order[:m]], seen[order[m:]][:sample]
