@@ -60,7 +60,7 @@ class Model(Generator):
     (components,): scores. `mean` (pixels,) and `directions` (components, pixels): what scores mean.
     """
 
-    players: ClassVar[tuple[str, ...]] = ()
+    players: tuple[str, ...] = ()
     differentiable: ClassVar[bool] = False
     judge = None
 
@@ -124,11 +124,11 @@ class Model(Generator):
             raise BadInput(f"A forest is grown from at least 2 pictures, and there is {len(images)}.")
         squeezed = self._learn_codes(images, rng)
         with torch.no_grad():
-            z = torch.cat([self.encode_batch(_floats(part)) for part in images.split(CHUNK)])
+            z = torch.cat([self.encode_batch(_floats(part)) for part in images.split(CHUNK)]).cpu().numpy()
             flat = build("pca", self.shape, dim=min(self.components, len(images) - 1)).to(images.device)
             flat.fit_to(images, rng)
-            scores = torch.cat([flat.encode_batch(_floats(part)) for part in images.split(CHUNK)]) * flat.scale
-            z, scores = z.cpu().numpy(), scores.cpu().numpy()
+            parts = [flat.encode_batch(_floats(part)) for part in images.split(CHUNK)]
+            scores = (torch.cat(parts) * float(flat.scale)).cpu().numpy()  # type: ignore[arg-type]
             grown = self._grow(z, scores[:, :GROWN_ON], rng)
             state = {**planted(grown), **_filled(grown, z, scores)}
             for name, value in {**state, "mean": flat.mean, "directions": flat.directions}.items():

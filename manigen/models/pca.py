@@ -14,8 +14,6 @@ on larger ones with a randomised decomposition of up to 20,000 of them, drawn by
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -43,7 +41,7 @@ POWER = 4  # rounds that sharpen the randomised directions
 class Model(Generator):
     """The mean m (pixels,), directions U (d, pixels) and the scale s."""
 
-    players: ClassVar[tuple[str, ...]] = ()
+    players: tuple[str, ...] = ()
     judge = None
 
     def __init__(self, shape: tuple[int, int, int], dim: int = 16) -> None:

@@ -19,7 +19,7 @@ from manigen.discovery import discover, find
 from manigen.errors import BadFile, BadInput
 from manigen.samplers.base import Progress, silent
 
-__all__ = ["Progress", "card_of", "cards", "fit", "from_arrays"]
+__all__ = ["Progress", "card_of", "cards", "fit", "from_arrays", "silent"]
 
 
 def cards() -> dict[str, Card]:

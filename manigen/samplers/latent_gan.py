@@ -28,7 +28,7 @@ card = Card(
     "Point Clouds; Huang et al. 2024, R3GAN",
     link="https://arxiv.org/abs/1707.02392",
     knobs=(
-        Knob("steps", 4000, "How many rounds the game goes on.", 1, 1_000_000, log=True),
+        Knob("steps", 2500, "How many rounds the game goes on.", 1, 1_000_000, log=True),
         Knob("width", 128, "How wide the networks' layers are.", 8, 2048),
         Knob("penalty", 1.0, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
     ),
@@ -41,7 +41,7 @@ LEARNING_RATE = 1e-3
 class Sampler:
     """White coordinates and the forger G: d numbers of noise to d of a white code."""
 
-    def __init__(self, steps: int = 4000, width: int = 128, penalty: float = 1.0) -> None:
+    def __init__(self, steps: int = 2500, width: int = 128, penalty: float = 1.0) -> None:
         self.steps, self.width, self.penalty = steps, width, penalty
         self.white = White(np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
         self.weights: list[Tensor] = []

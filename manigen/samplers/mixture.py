@@ -17,14 +17,14 @@ card = Card(
     sentence="Covers the codes with a few tilted bells and draws from those.",
     reference="Ghosh, Sajjadi, Vergari, Black, Schölkopf 2020, From Variational to Deterministic Autoencoders",
     link="https://arxiv.org/abs/1903.12436",
-    knobs=(Knob("components", 20, "How many bells.", 1, 500),),
+    knobs=(Knob("components", 50, "How many bells.", 1, 500),),
 )
 
 
 class Sampler:
     """Weights w (k,), means m (k, d) and Cholesky factors (k, d, d) of the covariances."""
 
-    def __init__(self, components: int = 20) -> None:
+    def __init__(self, components: int = 50) -> None:
         self.components = components
         self.weights: np.ndarray = np.zeros(0, np.float32)
         self.means: np.ndarray = np.zeros((0, 0), np.float32)
