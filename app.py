@@ -24,4 +24,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App("manigen/ui/router.py", routes=routes.routes(), middleware=routes.middleware(), lifespan=lifespan)
+app = st.App(
+    "manigen/ui/router.py",
+    routes=routes.routes(st.get_option("server.baseUrlPath") or ""),
+    middleware=routes.middleware(),
+    lifespan=lifespan,
+)

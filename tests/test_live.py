@@ -720,6 +720,18 @@ def test_scripts_are_served_under_a_version_and_read_again_when_they_change(tmp_
         assert "plotly.js" in plotly.text[:200] and len(plotly.content) > 10**6
 
 
+def test_an_app_that_lies_under_a_path_has_all_its_addresses_there(monkeypatch: Any, live: Live) -> None:
+    monkeypatch.setattr(routes, "_live", lambda: live)
+    with TestClient(Starlette(routes=routes.routes("/demo/"))) as client:
+        assert routes.static_address("live.js").startswith("/demo/manigen/static/")
+        assert client.get(routes.static_address("live.js")).status_code == 200
+        assert client.get(routes.map_address("plates", "pca")).status_code == 200
+        assert client.get("/demo/manigen/health").json()["ok"]
+        assert client.get("/manigen/health").status_code == 404
+        with client.websocket_connect("/demo/manigen/live") as line:
+            assert ask(line, op="ping", id=1)[0]["id"] == 1
+
+
 def test_health_tells_device_and_counts(client: TestClient) -> None:
     with client.websocket_connect("/manigen/live") as line:
         ask(line, **HOVER)

@@ -71,6 +71,7 @@ class Live:
         self.threads = ThreadPoolExecutor(3, thread_name_prefix="live")
         self.walkers = ThreadPoolExecutor(2, thread_name_prefix="walk", initializer=one_thread)
         self.began = time.time()
+        self.base = ""  # stands before all addresses: "/demo" where the app lies under a path
 
     @property
     def models(self) -> Library:
@@ -168,11 +169,11 @@ class Live:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            WebSocketRoute("/manigen/live", self.live),
-            Route("/manigen/map/{model}/{map}", self.map),
-            Route("/manigen/static/{name}", self.file),
-            Route("/manigen/static/{version}/{name}", self.file),
-            Route("/manigen/health", self.health),
+            WebSocketRoute(f"{self.base}/manigen/live", self.live),
+            Route(f"{self.base}/manigen/map/{{model}}/{{map}}", self.map),
+            Route(f"{self.base}/manigen/static/{{name}}", self.file),
+            Route(f"{self.base}/manigen/static/{{version}}/{{name}}", self.file),
+            Route(f"{self.base}/manigen/health", self.health),
         ]
 
 
@@ -400,12 +401,13 @@ def _live() -> Live:
     return Live(origins=[origin.strip() for origin in origins.split(",") if origin.strip()])
 
 
-def routes() -> list[BaseRoute]:
-    """Return the routes to hand to `st.App(routes=...)` or to any Starlette app.
+def routes(base: str = "") -> list[BaseRoute]:
+    """Return the routes to hand to `st.App(routes=...)` or to any Starlette app; `base` is the path the app lies under.
 
     MANIGEN_ORIGINS, such as "https://school.example", names further origins whose pages may speak to this server: for
     a proxy that changes the Host header.
     """
+    _live().base = f"/{base.strip('/')}" if base.strip("/") else ""
     return _live().routes()
 
 
@@ -438,9 +440,9 @@ def warm(model: str, method: str | None = None) -> threading.Thread:
 
 def static_address(name: str) -> str:
     """Return the address that a page loads a script from, such as `explore.js`; it changes when the scripts do."""
-    return _live().static.address(name)
+    return _live().base + _live().static.address(name)
 
 
 def map_address(model: str, method: str) -> str:
     """Return the address of a map's columns; it changes when the map or the codes do, and takes no time to say."""
-    return f"/manigen/map/{model}/{method}?v={_live().models.open(model).version(method)}"
+    return f"{_live().base}/manigen/map/{model}/{method}?v={_live().models.open(model).version(method)}"

@@ -136,7 +136,7 @@ export class Live {
 // One connection per page, shared by every component on it.
 let shared;
 export function live() {
-  const root = new URL("/manigen/live", location.origin);
+  const root = new URL(import.meta.url.replace(/\/manigen\/static\/.*$/, "/manigen/live")); // beside this very script
   root.protocol = root.protocol === "https:" ? "wss:" : "ws:";
   return (shared ??= new Live(root.href));
 }
