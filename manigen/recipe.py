@@ -140,12 +140,13 @@ class Run:
         """Give the generator the sampler that measures best on pictures it has not trained on, and return why."""
         usual, seed, kept = models.card_of(self.recipe.family).facts["sampler"], self.recipe.seed, self._held_out()
         names = [name for name in self.recipe.samplers if name != "normal" or usual == "normal"]
+        weights.round_weights(generator)  # as it will be kept, so that shipping it again chooses alike
         generator.sampler = None
         if not generator.encodes:
             return choice.Choice("normal", reason="It has no encoder, so there are no codes to fit another to.")
         rows = np.sort(seeds.numpy_stream(seed, 0).permutation(len(self.train))[: self.recipe.rows])
         rows = rows[rows < len(self.train) - kept]  # the codes that are kept, less those to measure by
-        z = generator.encode(self.train.take(rows).float())
+        z = weights.in_half(generator.encode(self.train.take(rows).float()))
         if kept < choice.FEWEST or len(names) < 2:
             name = names[0] if len(names) == 1 else usual
             generator.sampler = None if name == "normal" else samplers.fit(name, z, seed)
