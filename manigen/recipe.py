@@ -105,7 +105,7 @@ class Run:
         """
         family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
         generator, trained = self.finished or self.training.finish(), self._trained()
-        chosen = self._choose_sampler(generator, progress)
+        chosen = self.choose_sampler(generator, progress)
         codes, maps, measured = weights.make(
             generator,
             self.train,
@@ -136,7 +136,7 @@ class Run:
             **chosen.facts(),
         )
 
-    def _choose_sampler(self, generator: Generator, progress: Callable[[str], None]) -> choice.Choice:
+    def choose_sampler(self, generator: Generator, progress: Callable[[str], None]) -> choice.Choice:
         """Give the generator the sampler that measures best on pictures it has not trained on, and return why."""
         usual, seed, kept = models.card_of(self.recipe.family).facts["sampler"], self.recipe.seed, self._held_out()
         names = [name for name in self.recipe.samplers if name != "normal" or usual == "normal"]

@@ -4,7 +4,8 @@
 
 r is the correlation of all pairwise distances between pictures and between codes in a batch: the encoder lays codes out
 as the pictures lie. iso is the relaxed distortion of the decoder, 1 for an isometry up to scale: equal steps among the
-codes are equal steps among the pictures. D_j is the follower whose turn it is; how far followers and leader disagree is
+codes are equal steps among the pictures. D_j is the follower
+whose turn it is, every other step; how far followers and leader disagree is
 the `fog` over places that no data taught. The two geometric weights are given for 28x28 pictures and grow with their
 size, as the squared error does.
 """
@@ -22,7 +23,7 @@ from manigen.models._ensemble import Decoders
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Encoder
 
-LAZY = 4  # steps between two looks at the decoder's stretch, each then weighted as many times
+LAZY = 8  # steps between two looks at the decoder's stretch, each then weighted as many times
 PIXELS = 784  # the size of picture the geometric weights are given for
 
 KNOBS = (
@@ -103,8 +104,8 @@ class Model(Generator):
         if self.distance:
             named["distance"] = _terms.distance_correlation(x, z)
             total = total + self.distance * named["distance"]
-        if self.members > 1:
-            named["follower"] = self.decoder.follow(noisy, x, self.step)
+        if self.members > 1 and self.step % 2:
+            named["follower"] = self.decoder.follow(noisy, x, self.step // 2)
             total = total + named["follower"]
         if self.isometry and self.step % LAZY == 0 and torch.is_grad_enabled():
             part = _terms.mixed(z, rng)[: max(2, len(z) // 4)]

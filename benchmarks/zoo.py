@@ -1,0 +1,154 @@
+"""The zoo: every family on the same pictures, the same network and the same budget, over several seeds.
+
+    python -m benchmarks.zoo [--data digits] [--images 20000] [--seeds 3] [--families a,b] [--pythae] [--json]
+
+Each run is a recipe in a folder of its own below --out; what is finished there is not trained again, what was broken
+off goes on. The short run above takes minutes; the tables of docs/models.md are
+
+    python -m benchmarks.zoo --data mnist --images 600000 --seeds 3 --pythae
+
+Figures are held-out ones of the measures room, as mean and spread (half the range) over the seeds, beside their
+real-against-real value. With --pythae its VAE, WAE-MMD, RAE-L2 and VAE-GAN are trained beside, on the same networks,
+pictures and number of pictures (pip install pythae; it is in no requirements file).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from manigen import files, measures, models, recipe, weights
+from manigen.errors import ManigenError
+
+SHOWN = (  # what the table shows, and which way is better
+    ("reconstruction_mse", min),
+    ("frechet_distance", min),
+    ("coverage", max),
+    ("midpoint_frechet_distance", min),
+    ("distance_rank_correlation", max),
+    ("metric_condition", min),
+    ("density", max),
+    ("sharpness", None),
+    ("linear_probe", max),
+    ("clustering", max),
+)
+MEASURED = [name for name, _ in SHOWN]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="digits", help="a data set's name, or a folder of pictures")
+    parser.add_argument("--images", type=int, default=20_000, help="pictures each run sees")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--dim", type=int, default=16)
+    parser.add_argument("--seeds", type=int, default=1, help="how many training seeds, from 0 up")
+    parser.add_argument("--families", help="some of the families, by commas [all with a decoder to train]")
+    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--pythae", action="store_true", help="train pythae's models beside")
+    parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    given = parser.parse_args(arguments)
+    try:
+        rows = run(given)
+    except ManigenError as error:
+        parser.error(str(error))
+    print(json.dumps(rows) if given.json else table(rows))
+
+
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Train and measure every family over every seed; return mean, spread and real value of each figure by family."""
+    families = given.families.split(",") if given.families else [name for name in models.cards() if name != "forest"]
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for seed in range(given.seeds):
+        for family in families:
+            found[family].append(one(given, family, seed))
+        if given.pythae:
+            from benchmarks import zoo_pythae
+
+            for name in zoo_pythae.MODELS:
+                found[f"pythae {name}"].append(zoo_pythae.one(given, name, seed, MEASURED))
+    return {family: summary(runs) for family, runs in found.items()}
+
+
+def one(given: argparse.Namespace, family: str, seed: int) -> dict[str, Any]:
+    """Train, or go on, or just read, one run; return its figures."""
+    folder = Path(given.out) / f"{given.data}-{family}-{given.dim}-{given.images}-{seed}"
+    figures = folder.with_suffix(".json")
+    if figures.is_file():
+        return files.read_json(figures)
+    known = {knob.name for knob in models.card_of(family).knobs}
+    plan = recipe.Recipe(
+        family,
+        given.data,
+        images=given.images,
+        seed=seed,
+        batch=given.batch,
+        precision=given.precision,
+        maps=(),
+        rows=10_000,
+        samplers=("normal", "mixture"),
+        knobs={"dim": given.dim} if "dim" in known else {},
+    )
+    under_way = (folder / weights.CHECKPOINT).is_file() or (folder / weights.CARD).is_file()
+    begun = recipe.begin(plan, folder, resume=under_way)
+    for step in begun.steps():
+        if step.index % 500 == 0:
+            begun.save()
+            say(f"{folder.name}: {step.seen:,} of {step.budget:,} pictures, {step.remaining_seconds:.0f} s left")
+    say(f"{folder.name}: measuring")
+    generator = begun.finished or begun.training.finish()
+    generator.name = folder.name
+    begun.choose_sampler(generator, lambda stage: None)
+    found = measures.flat(measures.report(generator, begun.train, begun.test, seed, MEASURED))
+    found |= {"seconds": round(begun.training.seconds, 1), "images": begun.training.seen}
+    files.write_json(figures, found)
+    return found
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return each figure's mean, spread (half the range) and real value over the runs of one family."""
+    row: dict[str, Any] = {"runs": len(runs), "seconds": sum(run.get("seconds", 0) for run in runs) / len(runs)}
+    for name in MEASURED:
+        values = [run[name] for run in runs if name in run]
+        if values:
+            row[name] = sum(values) / len(values)
+            row[f"{name}_spread"] = (max(values) - min(values)) / 2
+            row |= {f"{name}_real": run[f"{name}_real"] for run in runs if run.get(f"{name}_real") is not None}
+    return row
+
+
+def table(rows: dict[str, Any]) -> str:
+    """Return the rows as a Markdown table; the best of each column is bold."""
+    best = {
+        name: better([row[name] for row in rows.values() if name in row])
+        for name, better in SHOWN
+        if better is not None and any(name in row for row in rows.values())
+    }
+    real = {name: row.get(f"{name}_real") for name in MEASURED for row in rows.values() if f"{name}_real" in row}
+    lines = ["| | " + " | ".join(MEASURED) + " | s |", "| --- " * (len(MEASURED) + 2) + "|"]
+    for family, row in rows.items():
+        cells = [cell(row, name, best.get(name)) for name in MEASURED]
+        lines.append(f"| {family} | " + " | ".join(cells) + f" | {row['seconds']:.0f} |")
+    lines.append(
+        "| real against real | " + " | ".join(f"{real[n]:.3g}" if n in real else "" for n in MEASURED) + " | |"
+    )
+    return "\n".join(lines)
+
+
+def cell(row: dict[str, Any], name: str, best: float | None) -> str:
+    if name not in row:
+        return ""
+    spread = f" ± {row[f'{name}_spread']:.2g}" if row["runs"] > 1 else ""
+    return f"**{row[name]:.4g}**{spread}" if row[name] == best else f"{row[name]:.4g}{spread}"
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
