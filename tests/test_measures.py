@@ -29,6 +29,7 @@ from manigen.measures import (
     metric_condition,
     metric_volume_variance,
     perceptual_path_length,
+    sharpness,
     ssim,
     trustworthiness,
 )
@@ -499,6 +500,11 @@ def test_sharpness_of_samples_like_the_real_ones_is_one_and_of_a_blur_less():
     found = value("sharpness", Samples(samples), x, train)
     assert found.value == pytest.approx(1, abs=0.02) and found.real == pytest.approx(1, abs=0.02)
     assert value("sharpness", Samples(0.5 + (samples - 0.5) / 4), x).value == pytest.approx(0.25, abs=0.01)
+
+
+def test_stripes_are_as_steep_either_way():
+    stripes = np.tile(np.arange(8) % 2, (8, 1))[None, None].astype("f")  # each step across is 1, each down is 0
+    assert sharpness.steepness(stripes) == sharpness.steepness(stripes.transpose(0, 1, 3, 2)) == 1
 
 
 def test_a_copyist_memorises_and_an_honest_sampler_does_not():
