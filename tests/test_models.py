@@ -270,16 +270,27 @@ def test_the_jacobian_changes_smoothly_along_a_line(family: str) -> None:
 # --- what training relies on ------------------------------------------------------------------------------------------
 
 
+def in_play(model: Generator) -> list[tuple[int, str]]:
+    """Every player's turn in eight rounds near the end of a training, when all terms have been due once."""
+    model.progress = 0.9
+    model.refit(torch.randint(256, (300, *model.shape), generator=chance(), dtype=torch.uint8), chance())
+    return [(step, player) for step in range(8) for player in model.players]
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 @pytest.mark.parametrize("family", PLAYED)
 def test_the_players_share_out_all_weights_and_name_their_losses(family: str) -> None:
     model, card = small(family), models.card_of(family)
     shares = [{id(weight) for weight in model.weights_of(player)} for player in model.players]
     assert set.union(*shares) == {id(weight) for weight in model.parameters()}
     assert sum(map(len, shares)) == len(set.union(*shares))
-    x, rng = torch.from_numpy(pictures(6, (1, 8, 8))), torch.Generator().manual_seed(0)
-    named: set[str] = set()
-    for player in model.players:
-        losses = model.losses(player, x, rng)
+    x, named = torch.from_numpy(pictures(6, (1, 8, 8))), set()
+    for step, player in in_play(model):
+        model.step = step
+        losses = model.losses(player, x, chance())
         assert losses["total"].ndim == 0 and losses["total"].requires_grad
         named |= set(losses) - {"total"}
     assert named == set(card.facts["losses"])
@@ -288,12 +299,12 @@ def test_the_players_share_out_all_weights_and_name_their_losses(family: str) ->
 
 @pytest.mark.parametrize("family", PLAYED)
 def test_a_player_moves_no_weights_but_its_own(family: str) -> None:
-    model = small(family)
-    x, rng = torch.from_numpy(pictures(6, (1, 8, 8))), torch.Generator().manual_seed(0)
-    for player in model.players:
+    model, x = small(family), torch.from_numpy(pictures(6, (1, 8, 8)))
+    for step, player in in_play(model):
+        model.step = step
         own = {id(weight) for weight in model.weights_of(player)}
         model.zero_grad(set_to_none=True)
-        model.losses(player, x, rng)["total"].backward()
+        model.losses(player, x, chance())["total"].backward()
         moved = {id(weight) for weight in model.parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
         assert moved & own
         if len(model.players) > 1 and player == "critic":
@@ -309,11 +320,7 @@ def test_the_kl_term_agrees_with_torchs_own() -> None:
     torch.testing.assert_close(model.losses("model", x, rng)["kl"], kl)
 
 
-# --- the terms losses are added up from --------------------------------------------------------------------------------
-
-
-def chance(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+# --- the terms losses are added up from -------------------------------------------------------------------------------
 
 
 def test_the_penalty_is_the_squared_slope_of_the_scores() -> None:
@@ -428,6 +435,16 @@ def test_followers_learn_in_turn_and_never_move_the_encoder() -> None:
         turns.append([at for at, one in enumerate(model.decoder.followers) if one.first.weight.grad is not None])
         assert all(weight.grad is None for weight in [*model.encoder.parameters(), *model.decoder.leader.parameters()])
     assert turns == [[0], [1], [2], [0], [1], [2]]
+
+
+def test_the_fusion_learns_the_surface_first_and_plays_on_it_then() -> None:
+    from manigen.training import Training
+
+    images = np.random.default_rng(0).integers(0, 256, (300, 1, 8, 8), np.uint8)
+    run = Training(small("fusion", begin=0.5), images, budget=64 * 8, batch=64)
+    played = ["critic" in step.losses for step in run]
+    assert played == [False] * 4 + [True] * 4 and run.model.mixture.fitted
+    assert {len(optimiser.state_dict()["state"]) > 0 for optimiser in run.optimisers.values()} == {True}
 
 
 def test_the_mixture_inside_a_model_draws_like_its_codes() -> None:

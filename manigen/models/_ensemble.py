@@ -1,8 +1,8 @@
 """An ensemble of decoders: one leads and paints, the others follow and say where it is guessing.
 
-The leader is trained at every step, together with the encoder. Every other step one follower, each in its turn,
-learns the same codes from half of the batch, and never moves the encoder. Where data taught them they agree, elsewhere they do not.
-Letting the leader learn always, rather than all members in turn, keeps its pictures as good as a lone decoder's.
+The leader is trained at every step, together with the encoder. Every other step one follower, each in its turn, learns
+the same codes from half of the batch, and never moves the encoder. Where data taught them they agree, elsewhere they do
+not. Letting the leader learn always, rather than all members in turn, keeps its pictures as good as a lone decoder's.
 """
 
 from __future__ import annotations

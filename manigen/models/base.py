@@ -41,6 +41,7 @@ class Generator(nn.Module):
     judge: str | None = "total"  # the first player's loss that picks the best weights on held-out pictures, or None
     epochs: float | None = None  # how long it is trained where nobody says, else the recipe's own default
     step = 0  # rounds trained so far; terms that are only due now and then look here
+    progress = 0.0  # share of the training's pictures seen so far; terms that come later look here
 
     name = "untrained"
     family = ""
@@ -70,7 +71,7 @@ class Generator(nn.Module):
         raise NotPossible(f"A {self.family or 'generator'} of this kind has no encoder: it makes pictures, reads none.")
 
     def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Named losses of `player` on pictures x (n, c, h, w); it minimises the one called `total`."""
+        """Named losses of `player` on pictures x (n, c, h, w); it minimises `total`. None at all: it sits out."""
         raise NotImplementedError
 
     def weights_of(self, player: str) -> Iterator[nn.Parameter]:

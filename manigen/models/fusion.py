@@ -3,15 +3,17 @@
     model   minimises  geometric loss  +  a' E softplus(C(x) - C(D(c)))  +  g |E(D(c)) - c|^2 / var z
     critic  minimises  E softplus(C(D(c)) - C(x))  +  r/2 (E|grad C(x)|^2 + E|grad C(D(c))|^2)
 
-The geometric autoencoder learns the surface. Its decoder is the generator: codes c are drawn from a mixture fitted to
-the codes so far, and from the lines between them, and an image critic asks that what is painted there looks like data.
+First the geometric autoencoder learns the surface. Once a share of the pictures has been seen the game begins on it:
+the decoder is the generator, codes c are drawn from a mixture fitted to the codes so far and from the lines between
+them, and an image critic asks that what is painted there looks like data.
 The cycle asks that a painted picture is read as the code it was painted from, so that no part of the surface is wasted;
 its error is a share of the codes' own variance, or codes would shrink to please it.
 
 The critic is heard in proportion: its pull on a painted picture is made a times as long as the pull of the mean
 reconstruction error on a picture, 2 |x - D(E(x))|, so that one weight suits every size of picture and every stage of
 training (after Esser, Rombach, Ommer 2021, Taming Transformers, https://arxiv.org/abs/2012.09841, who do it on the
-last layer). With both adversarial weights at zero nothing is added, and the model is the geometric one, weight by weight.
+last layer). With both adversarial weights at zero nothing is added, and the model is the geometric one, weight by
+weight.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ from manigen.models._mixture import Mixture
 from manigen.models.networks import Encoder
 
 LAZY = 4  # steps between two gradient penalties, each then weighted as many times
-BEGIN = 300  # steps before the mixture is fitted first; until then all codes are forged between others
 REFIT = 1000  # steps between two fits
 CODES = 8192  # codes it is fitted to
 
@@ -40,9 +41,12 @@ card = Card(
     link="https://arxiv.org/abs/1512.09300",
     knobs=(
         *geometric.KNOBS,
-        Knob("adversarial", 0.05, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0),
+        Knob(
+            "adversarial", 0.05, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0
+        ),
         Knob("cycle", 5.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
         Knob("between", 0.5, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
+        Knob("begin", 0.4, "Share of the training after which the game begins.", 0.0, 1.0),
         Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
         Knob("components", 20, "How many bells the mixture of codes has.", 1, 500),
     ),
@@ -62,12 +66,19 @@ class Model(geometric.Model):
         adversarial: float = 0.05,
         cycle: float = 5.0,
         between: float = 0.5,
+        begin: float = 0.4,
         penalty: float = 1.0,
         components: int = 20,
         **surface: Any,
     ) -> None:
         super().__init__(shape, **surface)
-        self.adversarial, self.cycle, self.between, self.penalty = adversarial, cycle, between, penalty
+        self.adversarial, self.cycle, self.between, self.begin, self.penalty = (
+            adversarial,
+            cycle,
+            between,
+            begin,
+            penalty,
+        )
         if adversarial or cycle:
             self.mixture = Mixture(self.dim, components)
             self.judge = None
@@ -83,8 +94,13 @@ class Model(geometric.Model):
     def settings_of(self, player: str) -> dict[str, Any]:
         return {"betas": (0.0, 0.99)} if player == "critic" else super().settings_of(player)
 
+    @property
+    def playing(self) -> bool:
+        """Whether the game has begun."""
+        return bool(self.adversarial or self.cycle) and self.progress >= self.begin
+
     def refit(self, images: Tensor, rng: torch.Generator) -> None:
-        if not (self.adversarial or self.cycle) or self.step < BEGIN or (self.step - BEGIN) % REFIT:
+        if not self.playing or (self.mixture.fitted and self.step % REFIT):
             return
         rows = torch.randperm(len(images), generator=rng, device=images.device)[:CODES]
         with torch.inference_mode():
@@ -93,24 +109,21 @@ class Model(geometric.Model):
 
     def forged(self, z: Tensor, rng: torch.Generator) -> Tensor:
         """Return as many codes as z (n, d) to forge at: some between the codes z, the others from the mixture."""
-        lines = _terms.mixed(z, rng, beyond=0.0)
-        if not self.mixture.fitted:
-            return lines
         on_lines = round(self.between * len(z))
-        return torch.cat([lines[:on_lines], self.mixture.sample(len(z) - on_lines, rng)])
+        lines = _terms.mixed(z, rng, beyond=0.0)[:on_lines]
+        return torch.cat([lines, self.mixture.sample(len(z) - on_lines, rng)])
 
     def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         if player == "critic":
             return self._critic(x, rng)
         named, z = self.surface(x, rng)
-        if not (self.adversarial or self.cycle):
+        if not self.playing:
             return named
         codes = self.forged(z, rng)
         painted = self.decoder(codes)
         if self.adversarial:
             named["forger"], push = self._push(painted, x)
-            ramp = min(1.0, self.step / (3 * BEGIN))
-            strength = ramp * self.adversarial * 2 * named["reconstruction"].detach().sqrt()
+            strength = self.adversarial * 2 * named["reconstruction"].detach().sqrt()
             named["total"] = named["total"] + strength * (painted * push).flatten(1).sum(1).mean()
         if self.cycle:
             spread = z.detach().float().var(0).sum().clamp_min(1e-6)
@@ -129,6 +142,8 @@ class Model(geometric.Model):
         return forger.detach(), push / push.square().flatten(1).sum(1).mean().sqrt().clamp_min(1e-12)
 
     def _critic(self, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        if not self.playing:
+            return {}
         with torch.no_grad():
             made = self.decoder(self.forged(self.encoder(x).float(), rng)).float()
         return _terms.judged(self.critic, x, made, self.penalty, LAZY, self.step)

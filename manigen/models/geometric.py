@@ -4,10 +4,9 @@
 
 r is the correlation of all pairwise distances between pictures and between codes in a batch: the encoder lays codes out
 as the pictures lie. iso is the relaxed distortion of the decoder, 1 for an isometry up to scale: equal steps among the
-codes are equal steps among the pictures. D_j is the follower
-whose turn it is, every other step; how far followers and leader disagree is
-the `fog` over places that no data taught. The two geometric weights are given for 28x28 pictures and grow with their
-size, as the squared error does.
+codes are equal steps among the pictures. D_j is the follower whose turn it is, every other step; how far followers and
+leader disagree is the `fog` over places that no data taught. The two geometric weights are given for 28x28 pictures and
+grow with their size, as the squared error does.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Training:
 
     def _step(self) -> dict[str, float]:
         self.model.train()
-        self.model.step = self.index
+        self.model.step, self.model.progress = self.index, self.seen / self.budget
         self.model.refit(self.images, self.rng)
         x = self._batch()
         losses: dict[str, float] = {}
@@ -144,6 +144,8 @@ class Training:
             optimiser.zero_grad(set_to_none=True)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 named = self.model.losses(player, x, self.rng)
+            if not named:
+                continue  # the player sits this round out
             values = {name: float(loss.detach()) for name, loss in named.items()}
             if not all(map(math.isfinite, values.values())):
                 raise Diverged(
