@@ -6,7 +6,7 @@ here are only the pictures and tables that pages show again and again.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from typing import Any
 
@@ -18,6 +18,7 @@ from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.live.engine import in_words
 from manigen.live.library import library
+from manigen.ui import comparing
 from manigen.ui import directions as room
 from manigen.ui.state import DEFAULT_MODEL
 
@@ -81,6 +82,32 @@ def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
 
     Thread(target=measure, name="effects", daemon=True).start()
     return found
+
+
+@st.cache_resource(show_spinner=False)
+def _painters() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, "compare")
+
+
+@st.cache_resource(max_entries=600, show_spinner=False)
+def answer(question: str, model: str, fingerprint: str, *asked: Any) -> Future[Any]:
+    """Return what a model answers to a question of the Compare page, which is worked out in the background.
+
+    `question` is the name of a function of `comparing`: reconstructed, sampled, walked, or met, which is asked for the
+    same samples as `sampled`, and of which data set. `fingerprint` is the weights' hash. Errors come out of `result`.
+    """
+    opened = library().open(model)
+
+    def work() -> Any:
+        try:
+            if question == "met":
+                *of, data = asked
+                return comparing.met(opened, answer("sampled", model, fingerprint, *of).result(), data)
+            return getattr(comparing, question)(opened, *asked)
+        except Exception as error:  # whoever waits must hear of it, in words
+            raise in_words(error) from None
+
+    return _painters().submit(work)
 
 
 @st.cache_data(show_spinner=False)

@@ -29,7 +29,8 @@ def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
     """Show a row of choices and return the chosen one; the link's wins when a page is opened with one."""
     asked = state.from_link(key)
     widget = f"pick:{key}"
-    if asked in options and st.session_state.get(widget) != asked and st.session_state.get(f"seen:{key}") != asked:
+    is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
+    if asked in options and st.session_state.get(widget) != asked and is_new:
         st.session_state[widget] = asked
     if st.session_state.get(widget) not in options:
         st.session_state[widget] = options[0]
@@ -51,7 +52,8 @@ def several(key: str, options: list[str], titles: dict[str, str], default: list[
     if wanted and st.session_state.get(f"seen:{key}") != asked:
         st.session_state[widget] = wanted
     if not st.session_state.get(widget) or not set(st.session_state[widget]) <= set(options):
-        st.session_state[widget] = st.session_state.get(f"last:{key}") or default
+        last = [name for name in st.session_state.get(f"last:{key}") or [] if name in options]
+        st.session_state[widget] = last or default
     before = st.session_state[widget]
 
     def keep_one() -> None:

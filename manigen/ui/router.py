@@ -25,6 +25,7 @@ st.navigation(
         st.Page(PAGES / "explore.py", title=text("explore"), icon=":material/map:", default=True),
         st.Page(PAGES / "interpolate.py", title=text("interpolate"), icon=":material/conversion_path:"),
         st.Page(PAGES / "sliders.py", title=text("sliders"), icon=":material/tune:"),
+        st.Page(PAGES / "compare.py", title=text("compare"), icon=":material/compare:"),
     ],
     position="top",
 ).run()

@@ -1,0 +1,41 @@
+"""Compare: several models side by side, in pictures, in measures, and one loss without each of its terms."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from manigen.ui import cache, comparing, pickers, scores, side_by_side
+from manigen.ui.text import text
+
+VIEWS = ("pictures", "measures", "terms")
+
+present = pickers.model()
+cards = cache.cards()
+side_by_side.begin(cards, present)
+by_data = comparing.groups(cards)
+
+with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar"):
+    with st.container(width="content"):
+        view = pickers.choice("view", list(VIEWS), {name: text(f"cmp_view_{name}") for name in VIEWS})
+    with st.container(width="content"):
+        titles = {data: cards[models[0]]["data"].get("title", data) for data, models in by_data.items()}
+        options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
+        data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
+    several = data == comparing.ALL
+    offered = list(cards) if several else by_data[data]
+    with st.container(width="content"):
+        names = {name: cards[name].get("title", name) if several else comparing.short(cards[name]) for name in offered}
+        chosen = pickers.several("models", offered, names, comparing.opening(offered, [present]))
+    side_by_side.keep(cards, present, data, chosen, view)
+    if len(chosen) > comparing.MOST:
+        st.caption(text("cmp_too_many", most=comparing.MOST))
+    shown = chosen[: comparing.MOST]
+    with st.popover(text("export"), icon=":material/download:"):
+        side_by_side.show_export(cards, shown)
+
+if view == "terms":
+    scores.show_terms()
+elif view == "measures":
+    scores.show_measures(cards, shown)
+else:
+    side_by_side.show_pictures(cards, shown)
