@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,12 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     return {family: summary(runs) for family, runs in found.items()}
 
 
-def one(given: argparse.Namespace, family: str, seed: int) -> dict[str, Any]:
-    """Train, or go on, or just read, one run; return its figures."""
-    folder = Path(given.out) / f"{given.data}-{family}-{given.dim}-{given.images}-{seed}"
+def one(
+    given: argparse.Namespace, family: str, seed: int, changes: Mapping[str, Any] | None = None, variant: str = "full"
+) -> dict[str, Any]:
+    """Train, or go on, or just read, one run, its knobs at their defaults but for `changes`; return its figures."""
+    marked = family if variant == "full" else f"{family}_without_{variant}"
+    folder = Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
     figures = folder.with_suffix(".json")
     if figures.is_file():
         return files.read_json(figures)
@@ -91,7 +95,7 @@ def one(given: argparse.Namespace, family: str, seed: int) -> dict[str, Any]:
         maps=(),
         rows=10_000,
         samplers=("normal", "mixture"),
-        knobs={"dim": given.dim} if "dim" in known else {},
+        knobs={**({"dim": given.dim} if "dim" in known else {}), **(changes or {})},
     )
     under_way = (folder / weights.CHECKPOINT).is_file() or (folder / weights.CARD).is_file()
     begun = recipe.begin(plan, folder, resume=under_way)

@@ -1,0 +1,69 @@
+"""The fusion with each of its terms off: which number does a term move, and by how much?
+
+    python -m benchmarks.ablation [--data mnist] [--images 150000] [--seeds 3] [--save docs/ablation.json]
+
+Every variant sees the same pictures in the same order from the same first weights. A term earns its place when the
+number it is there for gets worse without it by more than the spread over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from benchmarks import zoo
+from manigen import files
+from manigen.errors import ManigenError
+
+OFF: dict[str, dict[str, float]] = {  # what each variant changes
+    "full": {},
+    "adversarial": {"adversarial": 0.0},
+    "between": {"between": 0.0},
+    "distance": {"distance": 0.0},
+    "isometry": {"isometry": 0.0},
+    "cycle": {"cycle": 0.0},
+    "code_noise": {"code_noise": 0.0},
+    "ensemble": {"members": 1},
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--images", type=int, default=150_000, help="pictures each run sees")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--dim", type=int, default=16)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--terms", help="some of the terms, by commas [all]")
+    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
+    parser.add_argument("--save", help="a JSON file for the figures, as the Compare page reads it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    given = parser.parse_args(arguments)
+    wanted = given.terms.split(",") if given.terms else list(OFF)
+    try:
+        found = {
+            term: [zoo.one(given, "fusion", seed, OFF[term], term) for seed in range(given.seeds)] for term in wanted
+        }
+    except ManigenError as error:
+        parser.error(str(error))
+    about = {"data": given.data, "images": given.images, "seeds": list(range(given.seeds))}
+    columns = {
+        term: {name: [run[name] for run in runs if name in run] for name in zoo.MEASURED}
+        for term, runs in found.items()
+    }
+    if given.save:
+        files.write_json(given.save, {**about, "terms": columns})
+    if given.json:
+        print(json.dumps({**about, "terms": columns}))
+    else:
+        print(zoo.table(named({term: zoo.summary(runs) for term, runs in found.items()})))
+
+
+def named(rows: dict[str, Any]) -> dict[str, Any]:
+    return {term if term == "full" else f"without {term}": row for term, row in rows.items()}
+
+
+if __name__ == "__main__":
+    main()
