@@ -14,7 +14,8 @@ import numpy as np
 
 from manigen import weights
 
-FAMILIES = ("autoencoder", "gan", "vae")  # whose pictures are those of `networks.Decoder` and nothing else
+FAMILIES = ("aae", "acai", "autoencoder", "fusion", "gan", "geometric", "vae", "vaegan", "wae")  # that paint with it
+LEADER, FOLLOWERS = "decoder.leader.", "decoder.followers."  # in an ensemble the leader paints
 KEY = re.compile(r"decoder\.(first|up\.\d+|last)\.(weight|bias)")
 
 
@@ -86,7 +87,11 @@ def read(name: str) -> FirstDecoder | None:
         state = load_file(weights.checked(weights.folder_of(name), weights.MODEL, card))
     except (SafetensorError, OSError):
         return None  # the loader of the model itself says what is wrong with it
-    held = {key: value for key, value in state.items() if key.startswith("decoder.")}
+    held = {
+        key.replace(LEADER, "decoder."): value.astype(np.float32)
+        for key, value in state.items()
+        if key.startswith("decoder.") and not key.startswith(FOLLOWERS)
+    }
     flat = held["decoder.first.weight"].ndim == 2 if "decoder.first.weight" in held else False
-    plain = all(KEY.fullmatch(key) and value.dtype == np.float32 for key, value in held.items())
+    plain = all(KEY.fullmatch(key) for key in held)
     return FirstDecoder(held, tuple(card["shape"])) if flat and plain else None

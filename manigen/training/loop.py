@@ -86,7 +86,7 @@ class Training:
         self.learning_rate, self.precision = learning_rate, precision
         self._fingerprint = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         device = model.device
-        model.to(memory_format=torch.channels_last)  # the order convolutions are fastest in
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the order convolutions are fastest in
         self.images = torch.from_numpy(images).to(device)
         self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
         self.rng = seeds.torch_stream(seed, device.type)
