@@ -118,10 +118,8 @@ def _of_map(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     if len(firsts) != 1 or None in firsts:
         return {}
     (method,) = firsts
-    return {
-        model: {key: value for key, value in card["maps"][method].items() if isinstance(value, float)}
-        for model, card in cards.items()
-    }
+    about = {model: card["maps"][method] for model, card in cards.items()}
+    return {model: facts | {f"{name}_n": facts.get("codes") for name in facts} for model, facts in about.items()}
 
 
 def _cell(flat: Mapping[str, Any], name: str) -> Cell | None:

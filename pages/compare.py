@@ -21,18 +21,20 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
         titles = {data: cards[models[0]]["data"].get("title", data) for data, models in by_data.items()}
         options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
         data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
+    export = st.popover(text("export"), icon=":material/download:")
     several = data == comparing.ALL
     offered = list(cards) if several else by_data[data]
     with st.container(width="content"):
         names = {name: cards[name].get("title", name) if several else comparing.short(cards[name]) for name in offered}
         chosen = pickers.several("models", offered, names, comparing.opening(offered, [present]))
-    side_by_side.keep(cards, present, data, chosen, view)
-    if len(chosen) > comparing.MOST:
-        st.caption(text("cmp_too_many", most=comparing.MOST))
-    shown = chosen[: comparing.MOST]
-    with st.popover(text("export"), icon=":material/download:"):
-        side_by_side.show_export(cards, shown)
-
+side_by_side.keep(cards, present, data, chosen, view)
+shown = chosen[: comparing.MOST]
+with export:
+    side_by_side.show_export(cards, shown)
+if len(chosen) > comparing.MOST:
+    st.caption(text("cmp_too_many", most=comparing.MOST))
+if len(chosen) == 1:
+    st.caption(text("cmp_one"))
 if view == "terms":
     scores.show_terms()
 elif view == "measures":

@@ -99,9 +99,11 @@ def of_walked(answer: Answer, encodes: bool) -> dict[str, Any]:
 
 
 def head(card: Mapping[str, Any], several: bool) -> dict[str, Any]:
-    """Return what stands at the head of a model's column."""
-    title = card.get("title", card["name"]) if several else short(card)
-    return {"name": card["name"], "title": title, "family": card["family"], "dim": card["dim"]}
+    """Return what stands at the head of a model's column; `tag` is its name without the data set's."""
+    name = card["name"]
+    title = card.get("title", name) if several else short(card)
+    tag = name if several else name.removeprefix(f"{card['data'].get('name', '')}-")
+    return {"name": name, "title": title, "tag": tag, "family": card["family"], "dim": card["dim"]}
 
 
 def _item(label: str, caption: str, how: str = "") -> dict[str, Any]:

@@ -25,7 +25,7 @@ from manigen.nearest import Nearest
 from manigen.ui import walks
 from manigen.weights import SPLITS
 
-HELD_OUT, SAMPLES, FRAMES = 10, 12, 9  # pictures of each kind
+HELD_OUT, SAMPLES, FRAMES = 10, 10, 10  # pictures of each kind
 MOST, FIRST = 6, 3  # models side by side: at most, and before anyone chose
 ALL = "all"  # stands for every data set
 BLOCK = 4000  # training pictures compared at once: bounds the memory of a search to some 30 MB at 28 x 28

@@ -23,7 +23,8 @@ STYLE = Path(__file__).with_name("frontend") / "report.css"
 def page(looked: Mapping[str, Any], made: comparison.Table, heads: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the report: `looked` as the front end is given it, the table of figures, what each model is called."""
     day = datetime.date.today().isoformat()
-    titles = [str(heads[name]["title"]) for name in made.models] or [str(model["title"]) for model in looked["models"]]
+    titles = [str(heads[name]["title"]) for name in made.models]
+    tags = [str(heads[name]["tag"]) for name in made.models]
     parts = [
         f"<h1>{_safe(text('cmp_report_title'))}</h1>",
         f"<p>{_safe(', '.join(titles))} · {_safe(looked['dataTitle'])}</p>",
@@ -35,9 +36,9 @@ def page(looked: Mapping[str, Any], made: comparison.Table, heads: Mapping[str, 
             f"<h2>{_safe(text('cmp_measure'))}</h2>",
             table(made, titles),
             f"<h2>{_safe(text('cmp_panels'))}</h2><p class=faint>{_safe(text('cmp_panels_note'))}</p>",
-            "<div class=panels>" + "".join(_panel(row, titles) for row in made.rows) + "</div>",
+            "<div class=panels>" + "".join(_panel(row, tags) for row in made.rows) + "</div>",
         ]
-    parts += [f"<h2>{_safe(text('cmp_report_same'))}</h2>", f"<pre>{_safe(commands(made, looked))}</pre>"]
+    parts += [f"<h2>{_safe(text('cmp_report_same'))}</h2>", f"<pre>{_safe(commands(made))}</pre>"]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -47,10 +48,10 @@ def page(looked: Mapping[str, Any], made: comparison.Table, heads: Mapping[str, 
     )
 
 
-def commands(made: comparison.Table, looked: Mapping[str, Any]) -> str:
+def commands(made: comparison.Table) -> str:
     """Return the lines for a terminal that give the same figures, for each model with the n that its figures have."""
     lines = []
-    for at, model in enumerate(made.models or [model["name"] for model in looked["models"]]):
+    for at, model in enumerate(made.models):
         ns = {cell.n for row in made.rows if (cell := row.cells[at]) is not None and cell.n is not None}
         lines.append(f"python -m manigen measure {model} --seed 0" + (f" --n {max(ns)}" if ns else ""))
     return "\n".join(lines)
@@ -81,7 +82,7 @@ def table(made: comparison.Table, titles: list[str]) -> str:
     rows = []
     for row in made.rows:
         unit, aim = row.card.facts.get("unit", ""), row.aim
-        about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=comparison.words(aim))
+        about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=f"{aim:g}")
         head = (
             f"<th scope=row>{_safe(row.card.title)}<small>{_safe(' · '.join(filter(None, [unit, about])))}</small></th>"
         )
@@ -104,17 +105,17 @@ def _cell(cell: comparison.Cell | None) -> str:
     return f"<td>{shown}<small>{_safe(' · '.join(filter(None, beside)))}</small></td>"
 
 
-def _panel(row: comparison.Row, titles: list[str]) -> str:
+def _panel(row: comparison.Row, tags: list[str]) -> str:
     place = comparison.panel(row)
     better = {
         "left": text("cmp_lower"),
         "right": text("cmp_higher"),
-        "middle": text("cmp_middle", value=comparison.words(row.aim)),
+        "middle": text("cmp_middle", value=f"{row.aim or 0:g}"),
     }.get(place.better, text("cmp_no_best"))
     values = [comparison.words(cell.value if cell else None) for cell in row.cells]
     best = [cell is not None and cell.best for cell in row.cells]
     foot = text("cmp_log") if place.log else ""
-    return panels.panel(row.card.title, better, titles, place.at, values, best, place.real, place.aim, foot)
+    return panels.panel(row.card.title, better, tags, place.at, values, best, place.real, place.aim, foot)
 
 
 def terms_table(made: Ablation, known: Mapping[str, Card]) -> str:

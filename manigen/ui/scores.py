@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from manigen.ui.text import all_text, text
 
 NUMBERS = (1000, 2000, 10_000)  # pictures compared, to choose from
 TERMS = weights.SHIPPED.parent / "docs" / "ablation.json"
+TERMS_STYLE = Path(__file__).with_name("frontend") / "terms.css"
 Cards = Mapping[str, Mapping[str, Any]]
 
 
@@ -105,12 +107,12 @@ def _row(row: comparison.Row) -> dict[str, Any]:
     reals = [cell.real for cell in row.cells if cell is not None and cell.real is not None]
     aim = row.aim
     unit = row.card.facts.get("unit", "")
-    about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=comparison.words(aim))
+    about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=f"{aim:g}")
     return {
         "name": row.name,
         "title": row.card.title,
         "aim": f"{unit} · {about}" if unit else about,
-        "aimValue": comparison.words(aim),
+        "aimValue": "" if aim is None else f"{aim:g}",
         "cells": [_cell(cell) for cell in row.cells],
         "panel": {
             "at": place.at,
@@ -227,4 +229,5 @@ def show_terms() -> None:
         return
     seeds = text("cmp_terms_seeds", n=len(made.seeds)) if len(made.seeds) > 1 else text("cmp_terms_one_seed")
     st.caption(text("cmp_terms_note", data=made.data, images=made.images, seeds=seeds))
-    st.html(report.terms_table(made, known()))
+    style = TERMS_STYLE.read_text(encoding="utf-8")
+    st.html(f"<style>{style}</style>{report.terms_table(made, known())}")

@@ -249,7 +249,7 @@ ENGLISH: dict[str, str] = {
     "cmp_near_foot_codes": "median {value} to the nearest training picture, as the model paints it",
     "cmp_no_training": "No training code comes with this model, and its data set is not on this machine.",
     "cmp_searching": "Searching the training pictures …",
-    "cmp_usual": "Of {n} held-out pictures half lie within {half} of a training picture, 5 % within {five}. A sample nearer than that is marked: it may be a copy.",
+    "cmp_usual": "Of {n} held-out pictures half lie within {half} of a training picture, 5\u00a0% within {five}. A sample nearer than that is marked: it may be a copy.",
     "cmp_usual_unknown": "How near held-out pictures lie to training ones is not known here: the data set is not on this machine.",
     "cmp_usual_pending": "Measuring how near held-out pictures lie to training ones …",
     "cmp_frame_item": "{percent} % of the way from {start} to {end}",

@@ -49,11 +49,12 @@ class Compare {
       const frame = element("div", "mg-frame", [canvas, tag]);
       const caption = element("p", "mg-caption");
       const name = model
-        ? [element("b", "", [model.title]), element("small", "", [fill(text.cmp_dims, model)])]
-        : [element("b", "", [text.cmp_real]), element("small", "", [this.data.dataTitle])];
+        ? [element("b", "", [model.title]), element("b", "mg-short", [model.tag]), element("small", "", [fill(text.cmp_dims, model)])]
+        : [element("b", "", [text.cmp_real]), element("b", "mg-short", [text.cmp_real_tag]), element("small", "", [this.data.dataTitle])];
       this.stages.set(key, { canvas, second, frame, tag, caption });
       const beside = element("div", "mg-beside", [frame, second]);
-      return element("div", "mg-headcell", [element("div", "mg-name", name, { title: model?.title ?? "" }), beside, caption], { "data-column": key });
+      const inside = element("div", "mg-headin", [element("div", "mg-name", name, { title: model?.title ?? "" }), beside, caption]);
+      return element("div", "mg-headcell", [inside], { "data-column": key });
     }));
   }
 

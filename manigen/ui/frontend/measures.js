@@ -104,7 +104,7 @@ class Measures {
       if (place !== null && place !== undefined)
         track.append(element("i", "mg-dot", [MARKS[model.at % MARKS.length]], { style: `left:${100 * place}%;color:${COLOURS[model.at % COLOURS.length]}` }));
       const value = element("span", cell?.best ? "mg-value mg-winner" : "mg-value", [cell?.value ?? "–"]);
-      return element("li", "", [element("span", "mg-label", [model.title], { title: model.title }), track, value]);
+      return element("li", "", [element("span", "mg-label", [model.tag], { title: model.title }), track, value]);
     });
     const over = element("div", "mg-over", [], { "aria-hidden": "true" });
     if (panel.real !== null) over.append(element("i", "mg-real", [], { style: `left:${100 * panel.real}%` }));
