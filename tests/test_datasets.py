@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from manigen import datasets
-from manigen.datasets import _own_files, _picture, bars, digits, fashion_mnist, lines, mnist, own
+from manigen.datasets import _own_files, _picture, bars, digits, emoji, fashion_mnist, lines, mnist, own
 from manigen.datasets._idx import IdxSet, read_idx
 from manigen.datasets.base import Images
 from manigen.discovery import discover
@@ -125,7 +125,7 @@ def test_dashes_and_underscores_are_alike(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_whole_list() -> None:
-    with pytest.raises(UnknownName, match=r"'mnits'.*mean 'mnist'.*bars, digits, fashion_mnist, lines, mnist"):
+    with pytest.raises(UnknownName, match=r"'mnits'.*mean 'mnist'.*bars, digits, emoji, fashion_mnist, lines, mnist"):
         datasets.load("mnits")
     for name in ("\0", "~nobody-of-that-name/x", "x" * 5000, "own", ""):
         with pytest.raises(UnknownName):
@@ -146,7 +146,7 @@ def test_the_listing_says_what_is_here_and_where(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MANIGEN_DATA", str(tmp_path / "none"))
     monkeypatch.setattr("manigen.datasets._idx.cache_folder", lambda: tmp_path / "cache")
     entries = {entry.name: entry for entry in datasets.listing()}
-    assert list(entries) == datasets.names() == ["bars", "digits", "fashion_mnist", "lines", "mnist"]
+    assert list(entries) == datasets.names() == ["bars", "digits", "emoji", "fashion_mnist", "lines", "mnist"]
     assert entries["digits"].here and entries["digits"].where == "comes with scikit-learn"
     assert not entries["mnist"].here and entries["mnist"].where == str(tmp_path / "cache/mnist")
     assert entries["lines"].card is lines.card
@@ -463,6 +463,21 @@ def test_the_published_sets_are_whole(idea, first: list[int], counts: list[int])
     assert train.x.shape == (60_000, 1, 28, 28) and test.x.shape == (10_000, 1, 28, 28)
     assert list(train.labels[:5]) == first and list(np.bincount(train.labels)) == counts
     assert len(train.classes) == 10 and train.x.min() == 0 and train.x.max() == 255
+
+
+def test_emoji_are_colour_pictures_on_white_and_a_tenth_is_kept_for_testing() -> None:
+    if not emoji.files.found()[0]:
+        pytest.skip("MANIGEN_DATA holds no emojione")
+    train, test = datasets.load("emoji"), datasets.load("emoji", "test")
+    assert train.x.shape[1:] == (3, 64, 64) and len(train) + len(test) == 1832 and 150 < len(test) < 220
+    assert (train.x[:, :, 0, 0] == 255).mean() > 0.9 and set(train.labels) == {-1}  # corners are background
+
+
+def test_emoji_that_are_not_there_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MANIGEN_DATA", str(tmp_path))
+    with pytest.raises(DataMissing, match="emojione_64x64_png") as caught:
+        datasets.load("emoji")
+    assert str(caught.value).count(". ") == 0 and str(caught.value).endswith(".")
 
 
 # --- one picture ----------------------------------------------------------------------------------------------------
