@@ -98,6 +98,16 @@ def test_the_stream_tells_what_was_seen_and_names_the_losses() -> None:
     assert next(iter(a_run("vae", budget=64))).losses.keys() == {"total", "reconstruction", "kl"}
 
 
+@pytest.mark.parametrize(("critic", "words"), [(0.001, "sees through"), (math.log(2), "no better than chance")])
+def test_a_critic_that_no_longer_plays_is_told_of(critic: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "PINNED", 3)
+    run = a_run("gan")
+    heard = [run._watch({"critic": value, "forger": 1.0}) for value in (0.4, *[critic] * 6, 0.4, critic)]
+    assert [note is not None for note in heard] == [False, False, False, True, False, False, True, False, False]
+    assert words in heard[3] and is_one_sentence(heard[3])
+    assert all(run._watch({"critic": 0.0, "total": 1.0}) is None for _ in range(6))  # no game, as in acai
+
+
 def test_to_stop_is_to_stop_iterating() -> None:
     run = a_run(budget=640)
     for step in run:

@@ -24,6 +24,8 @@ HORIZON = 0.1  # the share of a run that the average looks back on, at most
 WARM_UP = 200  # steps in which the learning rate rises from zero
 SLOWEST = 0.02  # share of the learning rate that is left at the end
 CHECK_EVERY = 250  # steps between two looks at the held-out pictures
+PINNED = 500  # steps for which a critic's loss may stand at an end before it is said
+SEES_ALL, SEES_NOTHING = 0.01, 0.001  # the loss below which a critic sees through all; how near to log 2 it is blind
 
 
 class Diverged(ManigenError):
@@ -40,6 +42,7 @@ class Step:
     losses: dict[str, float]  # named losses on this batch
     held_out: float | None  # the model's own total loss on held-out pictures, where it was looked at in this step
     per_second: float  # pictures a second since this process began
+    notice: str | None = None  # something a person should know: a game that is no longer played
 
     @property
     def remaining_seconds(self) -> float:
@@ -101,6 +104,7 @@ class Training:
         self.best_score = math.inf
         self.index = self.seen = 0
         self.seconds = 0.0  # spent in steps, by this process and those it resumed from
+        self.pinned = 0  # steps for which the critic's loss has stood at an end
         self._order: tuple[int, Tensor] | None = None
 
     # --- the stream -----------------------------------------------------------------------------------------------
@@ -117,7 +121,7 @@ class Training:
             now = time.perf_counter()
             self.seconds += now - start
             per_second = (self.seen - before) / max(now - began, 1e-9)
-            yield Step(self.index, self.seen, self.budget, losses, score, per_second)
+            yield Step(self.index, self.seen, self.budget, losses, score, per_second, self._watch(losses))
 
     def finish(self) -> Generator:
         """Put the best averaged weights into the model, and return it ready for use."""
@@ -160,6 +164,19 @@ class Training:
         self.seen += len(x)
         self._follow()
         return losses
+
+    def _watch(self, losses: dict[str, float]) -> str | None:
+        """Return a sentence when critic and forger no longer play: the critic's loss is pinned, again and again."""
+        if "forger" not in losses:
+            return None
+        sees_all, sees_nothing = losses["critic"] < SEES_ALL, abs(losses["critic"] - math.log(2)) < SEES_NOTHING
+        self.pinned = self.pinned + 1 if sees_all or sees_nothing else 0
+        if not self.pinned or self.pinned % PINNED:
+            return None
+        where = f"The critic's loss has stood at {losses['critic']:.2g} for {self.pinned:,} steps"
+        if sees_all:
+            return f"{where}: it sees through every forgery and teaches nothing; a larger penalty usually cures it."
+        return f"{where}: it tells forgeries from pictures no better than chance; a smaller penalty usually cures it."
 
     def _batch(self) -> Tensor:
         n = len(self.images)

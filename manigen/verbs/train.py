@@ -95,6 +95,8 @@ def _train(begun: Run, out: str) -> None:
         begun.save()  # a folder that cannot be written to is found out now, not after an hour
         saved = time.monotonic()
         for step in begun.steps():
+            if step.notice:
+                bar.write(step.notice, file=sys.stderr)
             if step.held_out is not None:
                 held_out = f"held-out {step.held_out:.4g}, "
             losses = ", ".join(f"{name} {value:.4g}" for name, value in step.losses.items() if "total" not in name)
