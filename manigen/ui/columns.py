@@ -103,7 +103,10 @@ def head(card: Mapping[str, Any], several: bool) -> dict[str, Any]:
     name = card["name"]
     title = card.get("title", name) if several else short(card)
     tag = name if several else name.removeprefix(f"{card['data'].get('name', '')}-")
-    return {"name": name, "title": title, "tag": tag, "family": card["family"], "dim": card["dim"]}
+    about = text("cmp_dims", family=card["family"], dim=card["dim"])
+    if several:
+        about = f"{card['data'].get('title', '')} · {about}"
+    return {"name": name, "title": title, "bare": short(card), "tag": tag, "about": about}
 
 
 def _item(label: str, caption: str, how: str = "") -> dict[str, Any]:

@@ -58,9 +58,14 @@ def commands(made: comparison.Table) -> str:
 
 
 def _section(section: Mapping[str, Any], models: list[dict[str, Any]]) -> str:
+    head = f"<h2>{_safe(section['title'])}</h2><p class=faint>{_safe(section['note'])}</p>"
+    if section.get("words"):
+        return f"{head}<p>{_safe(section['words'])}</p>"
     shown = []
     for name, title in [("real", text("cmp_real")), *[(model["name"], model["title"]) for model in models]]:
-        cell = section["cells"].get(name) or {}
+        cell = section["cells"].get(name)
+        if not cell:
+            continue
         tag = text("cmp_real_tag") if cell.get("real") else text("generated")
         inside = "".join(
             f'<img src="{_safe(cell[key])}" alt="{_safe(section["title"])}, {_safe(tag if key == "url" else pairs)}">'
@@ -72,7 +77,6 @@ def _section(section: Mapping[str, Any], models: list[dict[str, Any]]) -> str:
         )
         said = cell.get("words") or cell.get("pending") or f"{tag} · {cell.get('foot', '')}"
         shown.append(f"<figure><figcaption>{_safe(title)}</figcaption>{inside}<small>{_safe(said)}</small></figure>")
-    head = f"<h2>{_safe(section['title'])}</h2><p class=faint>{_safe(section['note'])}</p>"
     return head + f"<div class=models>{''.join(shown)}</div>"
 
 

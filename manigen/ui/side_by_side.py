@@ -130,12 +130,11 @@ def pictures(cards: Cards, chosen: Sequence[str]) -> tuple[dict[str, Any], list[
             "note": text("cmp_rebuilt_note"),
             "asks": bool(len(picked)),
             "count": len(picked),
+            "words": text("cmp_several_data") if several else None,
             "cells": {"real": _real(data, picked, names)}
             | cells(
                 lambda name: (
-                    columns.of_reconstructed(rebuilt[name], names)
-                    if name in rebuilt
-                    else _no_picture(name, able, several)
+                    columns.of_reconstructed(rebuilt[name], names) if name in rebuilt else _no_picture(name, able)
                 )
             ),
         },
@@ -177,9 +176,8 @@ def _class(classes: Sequence[str], label: int) -> str:
     return classes[label] if 0 <= label < len(classes) else ""
 
 
-def _no_picture(name: str, able: Sequence[str], several: bool) -> dict[str, Any]:
-    reason = "cmp_several_data" if several else "cmp_no_common" if name in able else "cmp_no_encoder"
-    return columns.words_only(text(reason))
+def _no_picture(name: str, able: Sequence[str]) -> dict[str, Any]:
+    return columns.words_only(text("cmp_no_common" if name in able else "cmp_no_encoder"))
 
 
 def _originals(data: set[str]) -> Any:
@@ -194,8 +192,6 @@ def _not_here(data: set[str]) -> dict[str, Any]:
 
 
 def _real(data: set[str], picked: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    if len(data) > 1:
-        return columns.words_only(text("cmp_several_data"))
     images = _originals(data)
     if not len(picked):
         return columns.words_only(text("cmp_no_common"))
@@ -208,7 +204,7 @@ def _ends(
     data: set[str], ends: tuple[int, int] | None, rows: Any, labels: Any, classes: Sequence[str]
 ) -> dict[str, Any]:
     if ends is None:
-        return columns.words_only(text("cmp_several_data" if len(data) > 1 else "cmp_no_common"))
+        return {} if len(data) > 1 else columns.words_only(text("cmp_no_common"))
     images = _originals(data)
     if images is None or max(ends) >= len(images):
         return _not_here(data)
@@ -219,7 +215,7 @@ def _ends(
 def _usual(data: set[str], near: Mapping[str, Future[Any]]) -> dict[str, Any]:
     """The cell beside the samples: how near held-out pictures lie to training ones, the yardstick for copies."""
     if len(data) > 1:
-        return columns.words_only(text("cmp_several_data"))
+        return {}
     ready = [answer.result() for answer in near.values() if answer.done() and answer.exception() is None]
     known = next((met.usual for met in ready if met is not None and met.usual is not None), None)
     if known is not None:

@@ -243,7 +243,7 @@ ENGLISH: dict[str, str] = {
     "cmp_sample_item": "Sample {n}",
     "cmp_from_data": "{value} × from data",
     "cmp_from_draws": "{value} × from draws",
-    "cmp_from_training": "{value} to the nearest training picture",
+    "cmp_from_training": "{value} to training",
     "cmp_close": "closer than 95 % of held-out pictures are",
     "cmp_near_foot": "median {value} to the nearest training picture; {close} of {n} suspiciously close",
     "cmp_near_foot_codes": "median {value} to the nearest training picture, as the model paints it",

@@ -49,7 +49,7 @@ class Compare {
       const frame = element("div", "mg-frame", [canvas, tag]);
       const caption = element("p", "mg-caption");
       const name = model
-        ? [element("b", "", [model.title]), element("b", "mg-short", [model.tag]), element("small", "", [fill(text.cmp_dims, model)])]
+        ? [element("b", "", [model.bare]), element("b", "mg-short", [model.tag]), element("small", "", [model.about])]
         : [element("b", "", [text.cmp_real]), element("b", "mg-short", [text.cmp_real_tag]), element("small", "", [this.data.dataTitle])];
       this.stages.set(key, { canvas, second, frame, tag, caption });
       const beside = element("div", "mg-beside", [frame, second]);
@@ -98,6 +98,8 @@ class Compare {
     this.shots.set(section.key, new Map());
     const head = element("header", "mg-sectionhead", [
       element("div", "", [element("h3", "", [section.title]), element("p", "", [section.note])]), this.controls(section)]);
+    if (section.words)
+      return element("section", "mg-section", [head, element("p", "mg-why-not", [section.words])], { "data-section": section.key, "aria-label": section.title });
     const cells = element("div", "mg-cells", this.columns.map((column) => this.cell(section, column)));
     return element("section", "mg-section", [head, cells], { "data-section": section.key, "aria-label": section.title });
   }
