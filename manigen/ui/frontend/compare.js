@@ -32,6 +32,7 @@ class Compare {
     this.body.replaceChildren(...data.sections.map((section) => this.section(section)));
     const known = data.sections.some(({ key, count }) => key === this.lit.section && this.lit.index < count);
     if (!known) this.lit = { section: data.sections.find(({ count }) => count)?.key ?? null, index: 0 };
+    delete this.root.dataset.lit;
     this.light(this.lit.section, this.lit.index);
     if (again) this.root.querySelector(`[data-id="${CSS.escape(again)}"]`)?.focus({ preventScroll: true });
     this.root.dataset.ready = data.pending ? "partly" : "all";
@@ -41,6 +42,9 @@ class Compare {
 
   drawHeads() {
     const { text } = this;
+    const drawn = JSON.stringify([this.data.models, this.data.dataTitle]);
+    if (drawn === this.drawn) return; // the same stages stay, so that nothing flickers when more pictures come
+    this.drawn = drawn;
     this.stages = new Map();
     this.heads.replaceChildren(...this.columns.map(({ key, model }) => {
       const tag = element("span", "mg-tag");
