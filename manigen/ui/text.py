@@ -219,7 +219,6 @@ ENGLISH: dict[str, str] = {
     "cmp_one": "Choose a second model to compare this one with.",
     "cmp_mixed": "These models learned from different pictures: samples and walks can be looked at side by side, but no picture can be put "
     "to all of them, and their figures do not rank them.",
-    "cmp_other_shape": "{title} is left out here: its pictures have another size.",
     "cmp_label": "Models side by side. Arrow keys move from picture to picture; the same picture of every model is shown large above.",
     "cmp_rebuilt": "Held-out pictures, reconstructed",
     "cmp_rebuilt_note": "Pictures that no model saw in training, through the code and back.",
