@@ -498,6 +498,24 @@ def test_the_articles_preset_is_its_own_networks_and_its_generator_paints() -> N
             models.build("autoencoder", shape, preset="article")
 
 
+def test_the_game_moves_the_encoder_through_the_lines_between_codes_and_not_through_the_mixture() -> None:
+    model, x = small("fusion", distance=0, isometry=0, members=1, code_l2=0), torch.from_numpy(pictures(8, (1, 8, 8)))
+    in_play(model)
+    z = model.encoder(x)
+    for share, moved in ((1.0, True), (0.0, False)):
+        model.between = share
+        assert model.forged(z, chance()).requires_grad is moved
+
+
+def test_the_critics_pull_is_as_long_as_its_weight_says() -> None:
+    model, x = small("fusion"), torch.from_numpy(pictures(8, (1, 8, 8)))
+    loss, push = model._push(model.decoder(torch.from_numpy(codes(8))), x)
+    assert push.square().flatten(1).sum(1).mean().item() == pytest.approx(1, rel=1e-4)
+    painted = model.decoder(torch.from_numpy(codes(8))).detach()
+    downhill = _terms.lead(model.critic(painted - 1e-2 * push), model.critic(x))
+    assert downhill < loss  # against the push the critic is fooled better
+
+
 def test_a_grid_of_codes_is_convolutions_only_and_refuses_what_it_cannot_lay_out() -> None:
     model = models.build("autoencoder", (1, 32, 32), dim=64, width=4, layout="grid")
     assert not any(isinstance(module, torch.nn.Linear) for module in model.modules())

@@ -54,8 +54,8 @@ def relaxed_isometry(decode: Callable[[Tensor], Tensor], z: Tensor, rng: torch.G
 
 
 def mixed(z: Tensor, rng: torch.Generator, beyond: float = 0.2) -> Tensor:
-    """Return codes on, and a little `beyond`, the lines between random pairs of z (n, d); no gradient flows back."""
-    z = z.detach().float()
+    """Return codes on, and a little `beyond`, the lines between random pairs of z (n, d)."""
+    z = z.float()
     alpha = torch.rand((len(z), 1), generator=rng, device=z.device) * (1 + 2 * beyond) - beyond
     return torch.lerp(z, z[torch.randperm(len(z), generator=rng, device=z.device)], alpha)
 

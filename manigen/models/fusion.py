@@ -5,7 +5,8 @@
 
 First the geometric autoencoder learns the surface. Once a share of the pictures has been seen the game begins on it:
 the decoder is the generator, codes c are drawn from a mixture fitted to the codes so far and from the lines between
-them, and an image critic asks that what is painted there looks like data.
+them, and an image critic asks that what is painted there looks like data. Encoder and decoder both answer it: the one
+moves codes until pictures live between them, the other paints those pictures.
 The cycle asks that a painted picture is read as the code it was painted from, so that no part of the surface is wasted;
 its error is a share of the codes' own variance, or codes would shrink to please it.
 
@@ -42,17 +43,17 @@ card = Card(
     knobs=(
         *geometric.KNOBS,
         Knob(
-            "adversarial", 0.05, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0
+            "adversarial", 0.3, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0
         ),
-        Knob("cycle", 5.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
-        Knob("between", 0.5, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
+        Knob("cycle", 0.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
+        Knob("between", 0.8, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
         Knob("begin", 0.4, "Share of the training after which the game begins.", 0.0, 1.0),
         Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
         Knob("components", 20, "How many bells the mixture of codes has.", 1, 500),
     ),
     facts={
         "sampler": "mixture",
-        "losses": (*geometric.card.facts["losses"], "forger", "cycle", "critic", "penalty"),
+        "losses": (*geometric.card.facts["losses"], "forger", "critic", "penalty"),
     },
 )
 
@@ -63,9 +64,9 @@ class Model(geometric.Model):
     def __init__(
         self,
         shape: tuple[int, int, int],
-        adversarial: float = 0.05,
-        cycle: float = 5.0,
-        between: float = 0.5,
+        adversarial: float = 0.3,
+        cycle: float = 0.0,
+        between: float = 0.8,
         begin: float = 0.4,
         penalty: float = 1.0,
         components: int = 20,
@@ -108,7 +109,10 @@ class Model(geometric.Model):
         self.mixture.fit(z, seed=self.step)
 
     def forged(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        """Return as many codes as z (n, d) to forge at: some between the codes z, the others from the mixture."""
+        """Return as many codes as z (n, d) to forge at: some between the codes z, the others from the mixture.
+
+        Gradients flow through those between to the encoder: it may move codes so that what lies between them is real.
+        """
         on_lines = round(self.between * len(z))
         lines = _terms.mixed(z, rng, beyond=0.0)[:on_lines]
         return torch.cat([lines, self.mixture.sample(len(z) - on_lines, rng)])
@@ -127,7 +131,7 @@ class Model(geometric.Model):
             named["total"] = named["total"] + strength * (painted * push).flatten(1).sum(1).mean()
         if self.cycle:
             spread = z.detach().float().var(0).sum().clamp_min(1e-6)
-            named["cycle"] = (self.encoder(painted) - codes).square().sum(1).mean() / spread
+            named["cycle"] = (self.encoder(painted) - codes.detach()).square().sum(1).mean() / spread
             named["total"] = named["total"] + self.cycle * named["cycle"]
         return named
 

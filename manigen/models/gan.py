@@ -30,7 +30,7 @@ card = Card(
     knobs=(
         DIM,
         WIDTH,
-        Knob("penalty", 2.0, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
+        Knob("penalty", 0.5, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
     ),
     facts={"sampler": "normal", "prior": "normal", "losses": ("forger", "critic", "penalty"), "learning_rate": 5e-4},
 )
@@ -42,7 +42,7 @@ class Model(Generator):
     players = ("critic", "forger")
     encodes: ClassVar[bool] = False
 
-    def __init__(self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, penalty: float = 2.0) -> None:
+    def __init__(self, shape: tuple[int, int, int], dim: int = 16, width: int = 32, penalty: float = 0.5) -> None:
         super().__init__(shape, dim)
         self.decoder = Decoder(shape, dim, width)
         self.critic = Encoder(shape, 1, width)

@@ -22,7 +22,8 @@ from manigen.models._ensemble import Decoders
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Encoder
 
-LAZY = 8  # steps between two looks at the decoder's stretch, each then weighted as many times
+LAZY = 2  # steps between two looks at the decoder's stretch, each then weighted as many times
+PART = 8  # the share of the batch, one in so many, that is looked at
 PIXELS = 784  # the size of picture the geometric weights are given for
 
 KNOBS = (
@@ -33,7 +34,7 @@ KNOBS = (
     Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
     Knob("weight_decay", 1e-5, "Weight decay of the decoder.", 0.0, 0.1),
     Knob("distance", 20.0, "How strongly codes are asked to lie as far apart as their pictures.", 0.0, 10_000.0),
-    Knob("isometry", 4.0, "How strongly equal steps of codes are asked to be equal steps of pictures.", 0.0, 10_000.0),
+    Knob("isometry", 2.0, "How strongly equal steps of codes are asked to be equal steps of pictures.", 0.0, 10_000.0),
     Knob("members", 5, "How many decoders learn; where they disagree, the model is guessing.", 1, 20),
 )
 
@@ -63,7 +64,7 @@ class Model(Generator):
         code_noise: float = 0.1,
         weight_decay: float = 1e-5,
         distance: float = 20.0,
-        isometry: float = 4.0,
+        isometry: float = 2.0,
         members: int = 5,
     ) -> None:
         super().__init__(shape, dim)
@@ -107,7 +108,7 @@ class Model(Generator):
             named["follower"] = self.decoder.follow(noisy, x, self.step // 2)
             total = total + named["follower"]
         if self.isometry and self.step % LAZY == 0 and torch.is_grad_enabled():
-            part = _terms.mixed(z, rng)[: max(2, len(z) // 4)]
+            part = _terms.mixed(z.detach(), rng)[: max(2, len(z) // PART)]
             named["isometry"] = _terms.relaxed_isometry(self.decoder.leader, part, rng)
             total = total + LAZY * self.isometry * named["isometry"]
         return {"total": total, **named}, z
