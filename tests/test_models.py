@@ -501,10 +501,11 @@ def test_the_articles_preset_is_its_own_networks_and_its_generator_paints() -> N
 def test_the_game_moves_the_encoder_through_the_lines_between_codes_and_not_through_the_mixture() -> None:
     model, x = small("fusion", distance=0, isometry=0, members=1, code_l2=0), torch.from_numpy(pictures(8, (1, 8, 8)))
     in_play(model)
-    z = model.encoder(x)
     for share, moved in ((1.0, True), (0.0, False)):
         model.between = share
-        assert model.forged(z, chance()).requires_grad is moved
+        model.zero_grad(set_to_none=True)
+        model.forged(model.encoder(x), chance()).square().sum().backward()
+        assert bool(model.encoder.last.weight.grad.abs().sum() > 0) is moved
 
 
 def test_the_critics_pull_is_as_long_as_its_weight_says() -> None:

@@ -53,6 +53,8 @@ class Mixture(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Return n codes (n, d) drawn with `rng`."""
+        if not n:
+            return self.means[:0]  # multinomial refuses to draw nothing
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=rng)
         noise = torch.randn((n, self.means.shape[1]), generator=rng, device=self.means.device)
         return self.means[chosen] + torch.einsum("nij,nj->ni", self.factors[chosen], noise)
