@@ -269,7 +269,7 @@ def _same_recipe(run: Run) -> None:
     }
     held = {
         "family": card["family"],
-        "knobs": card["knobs"],
+        "knobs": models.complete(card["family"], card["knobs"]) | training.model.fixed,
         "seed": card.get("seed"),
         "data": card["data"].get("sha256"),
         "images": card.get("trained", {}).get("images", ours["images"]),

@@ -108,6 +108,20 @@ def test_a_critic_that_no_longer_plays_is_told_of(critic: float, words: str, mon
     assert all(run._watch({"critic": 0.0, "total": 1.0}) is None for _ in range(6))  # no game, as in acai
 
 
+def test_a_checkpoint_of_before_a_knob_was_there_goes_on_where_the_knob_is_at_its_default(tmp_path: Path) -> None:
+    run = a_run("autoencoder", 64 * 4)
+    next(iter(run))
+    run.save(tmp_path)
+    groups, facts = checkpoint.read(tmp_path)
+    del facts["plan"]["knobs"]["layout"]
+    checkpoint.write(tmp_path, groups, facts)
+    assert a_run("autoencoder", 64 * 4).resume(tmp_path).index == 1
+    facts["plan"]["knobs"]["code_l2"] = 7.0
+    checkpoint.write(tmp_path, groups, facts)
+    with pytest.raises(BadInput, match="different knobs"):
+        a_run("autoencoder", 64 * 4).resume(tmp_path)
+
+
 def test_to_stop_is_to_stop_iterating() -> None:
     run = a_run(budget=640)
     for step in run:

@@ -12,6 +12,7 @@ no batch norm and no ReLU. Not promised: that codes of two families, or of two s
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from manigen import seeds
@@ -20,7 +21,7 @@ from manigen.discovery import discover, find
 from manigen.errors import unknown
 from manigen.models.base import Generator
 
-__all__ = ["Generator", "build", "card_of", "cards"]
+__all__ = ["Generator", "build", "card_of", "cards", "complete"]
 
 _borrowed = threading.Lock()  # held while torch's global stream is lent out
 
@@ -36,6 +37,11 @@ def card_of(family: str) -> Card:
     if family not in families:
         raise unknown("family", family, list(families))
     return families[family]
+
+
+def complete(family: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all knobs of a family: those of a model made earlier, and the defaults of any that came since."""
+    return {**card_of(family).settings(), **knobs}
 
 
 def build(family: str, shape: tuple[int, int, int], seed: int = 0, **knobs: Any) -> Generator:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from manigen import checks, seeds
+from manigen import checks, models, seeds
 from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.models import Generator
 from manigen.training import checkpoint
@@ -252,7 +252,10 @@ class Training:
         Raises `BadFile` when the checkpoint is damaged and `BadInput` when it belongs to another run.
         """
         groups, facts = checkpoint.read(folder)
-        different = sorted(key for key, value in self.plan().items() if facts["plan"].get(key, value) != value)
+        held = dict(facts["plan"])
+        if held.get("family") == self.model.family:
+            held["knobs"] = models.complete(self.model.family, held.get("knobs", {})) | self.model.fixed
+        different = sorted(key for key, value in self.plan().items() if held.get(key, value) != value)
         if different:
             raise BadInput(f"The checkpoint in {folder} belongs to a run with different {', '.join(different)}.")
         try:
