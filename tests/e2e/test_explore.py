@@ -152,7 +152,7 @@ def test_a_lasso_gives_a_gallery_and_its_rows_as_csv(explore):
     explore.page.mouse.move(*explore.place(0.9, 0.85), steps=6)
     explore.page.mouse.up()
     explore.page.get_by_text("Your selection").wait_for()
-    said = explore.page.get_by_text(re.compile(r"^[\d,]+ of 20,000 codes$")).inner_text()
+    said = explore.page.get_by_text(re.compile(r"^[\d,]+ of 10,000 codes$")).inner_text()
     with explore.page.expect_download() as given:
         explore.page.get_by_role("button", name="Rows as CSV").click()
     rows = list(csv.DictReader(io.StringIO(given.value.path().read_text(encoding="utf-8"))))
