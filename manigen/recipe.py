@@ -182,7 +182,7 @@ class Run:
         run, device = self.training, self.training.model.device
         return {
             "images": run.seen,
-            **({"seconds": round(run.seconds, 2), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
+            **({"seconds": round(run.seconds, 4), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
             **({"held_out_loss": run.best_score} if run.best is not None else {}),
             "held_out": len(self.train) - len(run.images),
             "batch": run.batch,

@@ -103,7 +103,7 @@ def test_a_model_is_trained_and_used_by_the_path_of_its_folder(
     told = asked("train", "vae", *QUICK, "--out", "mine", "--images", 640, "--beta", 0.5)
     assert told["name"] == "mine" and told["trained"]["images"] == 640 and told["maps"]["pca"]["codes"] == 100
     assert "--beta 0.5" in told["command"] and told["command"].startswith("python -m manigen train vae --data digits")
-    assert asked("info", "mine")["knobs"] == {"dim": 3, "width": 4, "beta": 0.5}
+    assert asked("info", "mine")["knobs"] == {"dim": 3, "width": 4, "layout": "flat", "beta": 0.5}
     status, _, err = terminal("train", "vae", *QUICK, "--out", "mine", "--images", 64)
     assert status == 2 and "finished model with different knobs, images" in err
 

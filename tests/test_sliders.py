@@ -117,7 +117,7 @@ class Linear:
 class Held:
     """A stand-in for an opened model."""
 
-    name, generator = "linear", Linear()
+    name, generator, painter = "linear", Linear(), Linear()
 
     def __init__(self) -> None:
         from manigen.nearest import Nearest

@@ -26,7 +26,8 @@ DATA = {"name": "digits", "title": "Digits", "sha256": "0" * 64, "licence": "CC 
 
 def a_model(family: str = "autoencoder", seed: int = 3) -> tuple[Generator, Codes]:
     """An untrained generator with a sampler, and made-up codes for it."""
-    model = models.build(family, (1, 8, 8), seed, dim=3, width=4)
+    wide = {"width": 4} if any(knob.name == "width" for knob in models.card_of(family).knobs) else {}
+    model = models.build(family, (1, 8, 8), seed, dim=3, **wide)
     rng = np.random.default_rng(0)
     z = rng.standard_normal((60, 3)).astype(np.float32)
     model.sampler = samplers.fit("mixture", z, components=2)
@@ -385,7 +386,7 @@ def test_a_shipped_models_codes_know_their_pictures(name: str, needs_data: Calla
         rows = np.flatnonzero(codes.split == number)[:300]
         assert np.array_equal(images.labels[codes.rows[rows]], codes.labels[rows])
         z = generator.encode(images.take(codes.rows[rows]).float())
-        np.testing.assert_allclose(z, codes.z[rows], atol=1e-3)
+        np.testing.assert_allclose(z, codes.z[rows], rtol=1e-3, atol=1e-3)  # kept in half precision
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -25,7 +25,7 @@ FILE = "emojione/emojione_64x64_png.zip"
 card = Card(
     title="Emoji",
     sentence="1,832 emoji of 64 x 64 pixels in colour: faces, animals, food, flags and signs.",
-    reference="EmojiOne 2.2.7, http://emojione.com",
+    reference="EmojiOne 2.2.7, 2017",
     link="http://emojione.com",
     facts={"shape": (3, 64, 64), "licence": "CC BY 4.0, artwork by EmojiOne, http://emojione.com"},
 )

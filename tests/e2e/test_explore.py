@@ -39,7 +39,7 @@ def test_the_picture_follows_the_pointer_also_where_no_point_is(explore):
     assert len(seen) == 4
     explore.page.mouse.move(*explore.place(0.004, 0.3))  # the map's empty edge
     explore.page.wait_for_selector('.mg-frame[data-level="far"]')
-    assert "guessing" in explore.page.locator(".mg-verdict").inner_text()
+    explore.until("document.querySelector('.mg-verdict').textContent.includes('guessing')")
 
 
 def test_loupe_and_stage_show_the_same_picture_and_its_neighbours_are_named(explore):
