@@ -180,7 +180,8 @@ class Compare {
     if (section.key === "sampled")
       return element("div", "mg-asks", [element("span", "mg-seed", [fill(text.cmp_seed, data.asked)]),
         again(text.cmp_again_samples, () => ({ seed: data.asked.seed + 1 }))]);
-    const [start, end, seed] = data.asked.pair;
+    // What was chosen last counts, also before the answer to it has come: a quick hand picks both ends at once.
+    const pair = [...data.asked.pair];
     const pick = (label, id, options, value, act) => {
       const select = element("select", "mg-ask", options.map(([key, name]) => element("option", "", [name], { value: key })),
         { "data-id": `ask:${id}`, onchange: (event) => this.ask(act(event.target.value)) });
@@ -188,12 +189,15 @@ class Compare {
       return element("label", "", [label, select]);
     };
     const classes = [["x", text.cmp_any], ...section.classes.map((name, at) => [String(at), name])];
-    const spell = (a, b, c) => ({ pair: `${a ?? "x"}.${b ?? "x"}.${c}` });
+    const spell = (place, value) => {
+      pair[place] = value;
+      return { pair: `${pair[0] ?? "x"}.${pair[1] ?? "x"}.${pair[2]}` };
+    };
     const asks = [pick(text.cmp_kind, "kind", data.kinds.map(({ name, title }) => [name, title]), data.asked.kind, (kind) => ({ kind }))];
     if (section.classes.length > 1)
-      asks.push(pick(text.cmp_from, "from", classes, String(start ?? "x"), (value) => spell(value, end, seed)),
-        pick(text.cmp_to, "to", classes, String(end ?? "x"), (value) => spell(start, value, seed)));
-    asks.push(again(text.cmp_again_pair, () => spell(start, end, seed + 1)));
+      asks.push(pick(text.cmp_from, "from", classes, String(pair[0] ?? "x"), (value) => spell(0, value)),
+        pick(text.cmp_to, "to", classes, String(pair[1] ?? "x"), (value) => spell(1, value)));
+    asks.push(again(text.cmp_again_pair, () => spell(2, pair[2] + 1)));
     return element("div", "mg-asks", asks);
   }
 
