@@ -53,7 +53,7 @@ def test_the_loss_on_held_out_pictures_falls(family: str, monkeypatch: pytest.Mo
     run.model.judge = run.model.judge or "reconstruction"  # a game has no judge; look all the same
     scores = [step.held_out for step in run if step.held_out is not None]
     assert len(scores) == 12
-    assert scores[-1] < 0.9 * scores[0]
+    assert scores[-1] < 0.75 * scores[0]
 
 
 def test_a_game_keeps_its_last_average_and_nobody_judges_it() -> None:

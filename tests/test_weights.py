@@ -386,7 +386,7 @@ def test_a_shipped_models_codes_know_their_pictures(name: str, needs_data: Calla
         rows = np.flatnonzero(codes.split == number)[:300]
         assert np.array_equal(images.labels[codes.rows[rows]], codes.labels[rows])
         z = generator.encode(images.take(codes.rows[rows]).float())
-        np.testing.assert_allclose(z, codes.z[rows], rtol=1e-3, atol=1e-3)  # kept in half precision
+        np.testing.assert_allclose(z, codes.z[rows], rtol=5e-4, atol=1e-3)  # kept in half precision
 
 
 @pytest.mark.parametrize("name", SHIPPED)

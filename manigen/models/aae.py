@@ -9,11 +9,10 @@ autoencoder asks by a formula is asked here by an adversary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models import _terms
@@ -62,11 +61,6 @@ class Model(Generator):
 
     def encode_batch(self, x: Tensor) -> Tensor:
         return self.encoder(x)
-
-    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
-        if player != "critic":
-            yield from self.decoder.parameters()
 
     def settings_of(self, player: str) -> dict[str, Any]:
         return {"betas": (0.0, 0.99)} if player == "critic" else {}

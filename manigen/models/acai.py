@@ -9,10 +9,8 @@ nought. Straight lines between codes then lead through pictures that look like d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models.base import Generator, per_picture
@@ -61,11 +59,6 @@ class Model(Generator):
 
     def encode_batch(self, x: Tensor) -> Tensor:
         return self.encoder(x)
-
-    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
-        if player != "critic":
-            yield from self.decoder.parameters()
 
     def guess(self, x: Tensor) -> Tensor:
         """How far between two others the critic takes each picture (n,) to be."""

@@ -75,8 +75,14 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        """The weights that `player` moves."""
-        return self.parameters()
+        """The weights that `player` moves: the critic its own, any other all that are not the critic's."""
+        critic = getattr(self, "critic", None)
+        if len(self.players) == 1 or critic is None:
+            return self.parameters()
+        if player == "critic":
+            return critic.parameters()
+        judges = {id(weight) for weight in critic.parameters()}
+        return (weight for weight in self.parameters() if id(weight) not in judges)
 
     def settings_of(self, player: str) -> dict[str, Any]:
         """What `player`'s Adam is given beside the learning rate."""

@@ -19,11 +19,10 @@ weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models import _terms, geometric
@@ -42,9 +41,7 @@ card = Card(
     link="https://arxiv.org/abs/1512.09300",
     knobs=(
         *geometric.KNOBS,
-        Knob(
-            "adversarial", 0.3, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0
-        ),
+        Knob("adversarial", 0.3, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0),
         Knob("cycle", 0.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
         Knob("between", 0.8, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
         Knob("begin", 0.4, "Share of the training after which the game begins.", 0.0, 1.0),
@@ -86,11 +83,6 @@ class Model(geometric.Model):
         if adversarial:
             self.players = ("model", "critic")
             self.critic = Encoder(shape, 1, surface.get("width", 32))
-
-    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
-        if player != "critic":
-            yield from self.decoder.parameters()
 
     def settings_of(self, player: str) -> dict[str, Any]:
         return {"betas": (0.0, 0.99)} if player == "critic" else super().settings_of(player)

@@ -9,11 +9,10 @@ penalties make the game converge near its solution. It has no encoder: codes for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models import _terms
@@ -50,9 +49,6 @@ class Model(Generator):
 
     def decode_batch(self, z: Tensor) -> Tensor:
         return self.decoder(z)
-
-    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        return (self.critic if player == "critic" else self.decoder).parameters()
 
     def settings_of(self, player: str) -> dict[str, Any]:
         return {"betas": (0.0, 0.99)}

@@ -10,11 +10,10 @@ much; the adversarial term teaches the decoder only, for p has no encoder behind
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from manigen.cards import Card, Knob
 from manigen.models import _terms
@@ -72,11 +71,6 @@ class Model(Generator):
 
     def encode_batch(self, x: Tensor) -> Tensor:
         return self.encoder(x)[:, : self.dim]
-
-    def weights_of(self, player: str) -> Iterator[nn.Parameter]:
-        yield from self.critic.parameters() if player == "critic" else self.encoder.parameters()
-        if player != "critic":
-            yield from self.decoder.parameters()
 
     def settings_of(self, player: str) -> dict[str, Any]:
         return {"betas": (0.0, 0.99)} if player == "critic" else {}
