@@ -10,6 +10,7 @@ export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "
   "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
 const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
 const FONT = '"Open Sans", verdana, arial, sans-serif'; // of the classes' names; Plotly's own
+const FOOT = 40; // px of legend or readings along the lower edge
 const MARGIN = 0.06;
 const PATIENCE = 2000; // ms that Plotly waits for the first picture
 const REST = 300; // ms without a move, after which a hand rests
@@ -129,14 +130,14 @@ export class MapView {
     this.fit();
   }
 
-  // One unit is as long in x as in y, whatever the frame's proportions.
+  // One unit is as long in x as in y, whatever the frame's proportions; no point lies under what stands along the foot.
   fit() {
     const { x0, x1, y0, y1 } = this.box;
     const [width, height] = this.size();
-    const scale = Math.max((x1 - x0) / width, (y1 - y0) / height);
-    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
-    this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
-      y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
+    const free = height > 300 ? height - FOOT : height;
+    const scale = Math.max((x1 - x0) / width, (y1 - y0) / free);
+    const [cx, top] = [(x0 + x1) / 2, (y0 + y1) / 2 + (scale * free) / 2];
+    this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2, y0: top - scale * height, y1: top };
   }
 
   // Kept from one change of size to the next: to ask the page again after something was written makes it lay out anew.
