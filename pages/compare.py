@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from manigen.ui import cache, comparing, pickers, scores, side_by_side
-from manigen.ui.text import text
+from manigen.ui.text import card_text, text
 
 VIEWS = ("pictures", "measures", "terms")
 
@@ -18,14 +18,17 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
     with st.container(width="content"):
         view = pickers.choice("view", list(VIEWS), {name: text(f"cmp_view_{name}") for name in VIEWS})
     with st.container(width="content"):
-        titles = {data: cards[models[0]]["data"].get("title", data) for data, models in by_data.items()}
+        titles = {data: card_text(cards[models[0]]["data"].get("title", data)) for data, models in by_data.items()}
         options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
         data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
     export = st.popover(text("export"), icon=":material/download:")
     several = data == comparing.ALL
     offered = list(cards) if several else by_data[data]
     with st.container(width="content"):
-        names = {name: cards[name].get("title", name) if several else comparing.short(cards[name]) for name in offered}
+        names = {
+            name: card_text(cards[name].get("title", name) if several else comparing.short(cards[name]))
+            for name in offered
+        }
         chosen = pickers.several("models", offered, names, comparing.opening(offered, [present]))
 side_by_side.keep(cards, present, data, chosen, view)
 shown = chosen[: comparing.MOST]

@@ -11,7 +11,7 @@ from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
 from manigen.ui import cache, components, pickers, state, upload, walks
-from manigen.ui.text import all_text, text
+from manigen.ui.text import all_text, card_text, text
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -121,7 +121,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.container(width="content"):
         map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
     with st.container(width="content"):
-        titles = {name: kind.title for name, kind in known.items()}
+        titles = {name: card_text(kind.title) for name, kind in known.items()}
         kinds = pickers.several("kinds", list(known), titles, walks.favourites(card.get("geodesic"), list(known)))
     with st.popover(text("choose_ends"), icon=":material/add_location_alt:"):
         choose_ends()
@@ -142,8 +142,8 @@ components.mount(
         "kinds": [
             {
                 "name": name,
-                "title": known[name].title,
-                "sentence": known[name].sentence,
+                "title": card_text(known[name].title),
+                "sentence": card_text(known[name].sentence),
                 "colour": list(known).index(name),
                 "closed": name in walks.FIRST,
             }

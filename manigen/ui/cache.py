@@ -21,6 +21,7 @@ from manigen.live.library import library
 from manigen.ui import comparing
 from manigen.ui import directions as room
 from manigen.ui.state import DEFAULT_MODEL
+from manigen.ui.text import card_text
 
 
 @st.cache_data(ttl=10, show_spinner=False)
@@ -110,9 +111,13 @@ def answer(question: str, model: str, fingerprint: str, *asked: Any) -> Future[A
     return _painters().submit(work)
 
 
-@st.cache_data(show_spinner=False)
 def map_title(method: str) -> str:
     """A map method's title, from its card."""
+    return card_text(_map_title(method))
+
+
+@st.cache_data(show_spinner=False)
+def _map_title(method: str) -> str:
     from manigen.projections import cards
 
     return cards()[method].title

@@ -18,7 +18,7 @@ from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.live.jobs import level
 from manigen.ui.comparing import Met, Reconstructed, Sampled, Walked, short
-from manigen.ui.text import text
+from manigen.ui.text import card_text, text
 
 Answer = Future[Any] | None
 
@@ -101,12 +101,12 @@ def of_walked(answer: Answer, encodes: bool) -> dict[str, Any]:
 def head(card: Mapping[str, Any], several: bool) -> dict[str, Any]:
     """Return what stands at the head of a model's column; `tag` is its name without the data set's."""
     name = card["name"]
-    title = card.get("title", name) if several else short(card)
+    title = card_text(card.get("title", name)) if several else card_text(short(card))
     tag = name if several else name.removeprefix(f"{card['data'].get('name', '')}-")
     about = text("cmp_dims", family=card["family"], dim=card["dim"])
     if several:
         about = f"{card['data'].get('title', '')} · {about}"
-    return {"name": name, "title": title, "bare": short(card), "tag": tag, "about": about}
+    return {"name": name, "title": title, "bare": card_text(short(card)), "tag": tag, "about": about}
 
 
 def _item(label: str, caption: str, how: str = "") -> dict[str, Any]:

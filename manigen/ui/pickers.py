@@ -8,7 +8,7 @@ import streamlit as st
 
 from manigen.errors import ManigenError
 from manigen.ui import cache, state
-from manigen.ui.text import text
+from manigen.ui.text import card_text, text
 
 
 def model() -> str:
@@ -71,11 +71,12 @@ def several(key: str, options: list[str], titles: dict[str, str], default: list[
 def open_model_dialog(current: str) -> None:
     """Show the button with the present model's name; it opens the cards of all models."""
     card = cache.cards()[current]
-    if st.button(card.get("title", current), icon=":material/expand_more:", width="stretch", key="open-models"):
-        _dialog(current)
+    if st.button(
+        card_text(card.get("title", current)), icon=":material/expand_more:", width="stretch", key="open-models"
+    ):
+        st.dialog(text("choose_model"), width="large")(_dialog)(current)
 
 
-@st.dialog(text("choose_model"), width="large")
 def _dialog(current: str) -> None:
     for problem in cache.at_hand()[1]:
         st.warning(problem)
@@ -92,8 +93,8 @@ def _card(name: str, card: dict[str, Any], is_current: bool) -> None:
         st.error(str(problem))
         return
     data = card["data"].get("title", card["data"]["name"])
-    st.markdown(f"**{card.get('title', name)}**  \n{data} · {card['family']}")
-    st.caption(card.get("sentence", ""))
+    st.markdown(f"**{card_text(card.get('title', name))}**  \n{card_text(data)} · {card['family']}")
+    st.caption(card_text(card.get("sentence", "")))
     word = text("opened_model" if is_current else "open_model")
     if st.button(word, key=f"open:{name}", disabled=is_current, width="stretch"):
         state.to_link(model=name, **dict.fromkeys(state.OF_A_MODEL))

@@ -15,7 +15,7 @@ from manigen import __version__, comparison
 from manigen.ablation import Ablation, Change
 from manigen.cards import Card
 from manigen.figures import panels
-from manigen.ui.text import text
+from manigen.ui.text import card_text, text
 
 STYLE = Path(__file__).with_name("frontend") / "report.css"
 
@@ -87,9 +87,8 @@ def table(made: comparison.Table, titles: list[str]) -> str:
     for row in made.rows:
         unit, aim = row.card.facts.get("unit", ""), row.aim
         about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=f"{aim:g}")
-        head = (
-            f"<th scope=row>{_safe(row.card.title)}<small>{_safe(' · '.join(filter(None, [unit, about])))}</small></th>"
-        )
+        about = " · ".join(filter(None, [unit, about]))
+        head = f"<th scope=row>{_safe(card_text(row.card.title))}<small>{_safe(about)}</small></th>"
         rows.append(f"<tr>{head}{''.join(_cell(cell) for cell in row.cells)}</tr>")
     return (
         f"<div class=wide><table><thead><tr><th scope=col>{_safe(text('cmp_measure'))}</th>{heads}</tr></thead>"
@@ -119,13 +118,14 @@ def _panel(row: comparison.Row, tags: list[str]) -> str:
     values = [comparison.words(cell.value if cell else None) for cell in row.cells]
     best = [cell is not None and cell.best for cell in row.cells]
     foot = text("cmp_log") if place.log else ""
-    return panels.panel(row.card.title, better, tags, place.at, values, best, place.real, place.aim, foot)
+    return panels.panel(card_text(row.card.title), better, tags, place.at, values, best, place.real, place.aim, foot)
 
 
 def terms_table(made: Ablation, known: Mapping[str, Card]) -> str:
     """Return what each term of a loss does as an HTML table: terms in rows, measures in columns."""
     heads = "".join(
-        f'<th scope="col">{_safe(known[name].title if name in known else name)}</th>' for name in made.measures
+        f'<th scope="col">{_safe(card_text(known[name].title) if name in known else name)}</th>'
+        for name in made.measures
     )
     full = "".join(
         f"<td>{comparison.words(mean)}<small>{comparison.words(low)} … {comparison.words(high)}</small></td>"

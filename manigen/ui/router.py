@@ -1,4 +1,4 @@
-"""The frame around every page: title, navigation, and what all pages share.
+"""The frame around every page: title, navigation, language, and what all pages share.
 
 It lies in this room and not beside `pages/`, because beside it Streamlit would start in its older multipage mode.
 """
@@ -9,18 +9,30 @@ from pathlib import Path
 
 import streamlit as st
 
-from manigen.ui.text import text
+from manigen.ui import state
+from manigen.ui.text import LANGUAGES, language, text
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+TONGUES = {"en": "en", "zh": "zh-Hans"}  # as a page's `lang` attribute spells them
+
+
+def switch_language() -> None:
+    """Show the pages in the other language from now on; the link says so."""
+    state.to_link(lang=next(other for other in LANGUAGES if other != language()))
+
 
 st.set_page_config(page_title="ManiGen", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 st.html(
     """<style>
     .stMainBlockContainer { padding: 4.2rem clamp(.8rem, 2.2vw, 2.4rem) 1.2rem; max-width: 2400px; }
     .stMain [data-testid="stVerticalBlock"] { gap: .7rem; }
+    .st-key-language { position: fixed; top: .72rem; right: 3.4rem; z-index: 999991; width: auto !important; }
+    .st-key-language button { min-height: 0; padding: .2rem .55rem; opacity: .75; }
+    .st-key-language button:hover, .st-key-language button:focus-visible { opacity: 1; }
     </style>"""
 )
-st.navigation(
+st.html(f'<script>document.documentElement.lang = "{TONGUES[language()]}";</script>', unsafe_allow_javascript=True)
+page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title=text("explore"), icon=":material/map:", default=True),
         st.Page(PAGES / "interpolate.py", title=text("interpolate"), icon=":material/conversion_path:"),
@@ -28,4 +40,10 @@ st.navigation(
         st.Page(PAGES / "compare.py", title=text("compare"), icon=":material/compare:"),
     ],
     position="top",
-).run()
+)
+with st.container(key="language"):
+    other = next(name for tongue, name in LANGUAGES.items() if tongue != language())
+    st.button(
+        other, icon=":material/translate:", type="tertiary", on_click=switch_language, help=text("language_switch")
+    )
+page.run()

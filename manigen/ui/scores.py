@@ -16,7 +16,7 @@ from manigen.discovery import discover
 from manigen.errors import ManigenError
 from manigen.live.library import library
 from manigen.ui import columns, comparing, components, measuring, report, state
-from manigen.ui.text import all_text, text
+from manigen.ui.text import all_text, card_text, text
 
 NUMBERS = (1000, 2000, 10_000)  # pictures compared, to choose from
 TERMS = weights.SHIPPED.parent / "docs" / "ablation.json"
@@ -83,7 +83,7 @@ def _choose_measures(names: list[str]) -> list[str] | None:
     widget, asked = "pick:shown", "~".join(shown() or [])
     if st.session_state.get("seen:shown") != asked or widget not in st.session_state:
         st.session_state[widget] = [name for name in shown() or [] if name in names]
-    titles = {name: card.title for name, card in known().items()}
+    titles = {name: card_text(card.title) for name, card in known().items()}
     chosen: list[str] = st.pills(
         text("cmp_shown"),
         names,
@@ -110,7 +110,7 @@ def _row(row: comparison.Row) -> dict[str, Any]:
     about = text("cmp_no_best") if aim is None else text("cmp_is_best", value=f"{aim:g}")
     return {
         "name": row.name,
-        "title": row.card.title,
+        "title": card_text(row.card.title),
         "aim": f"{unit} · {about}" if unit else about,
         "aimValue": "" if aim is None else f"{aim:g}",
         "cells": [_cell(cell) for cell in row.cells],
@@ -123,7 +123,7 @@ def _row(row: comparison.Row) -> dict[str, Any]:
             "realWords": comparison.words(float(np.median(reals))) if reals else "",
         },
         "why": {
-            "sentence": row.card.sentence,
+            "sentence": card_text(row.card.sentence),
             "reference": row.card.reference,
             "link": row.card.link,
             "note": (discover("manigen.measures")[row.name].__doc__ or "").strip(),

@@ -20,7 +20,7 @@ from manigen import comparison, weights
 from manigen.errors import ManigenError
 from manigen.live.library import Opened, library
 from manigen.ui import cache, columns, comparing, components, report, scores, state, walks
-from manigen.ui.text import all_text, text
+from manigen.ui.text import all_text, card_text, text
 
 PATIENCE = 0.4  # seconds that the page waits for pictures before it goes on without them
 Cards = Mapping[str, Mapping[str, Any]]
@@ -165,7 +165,11 @@ def pictures(cards: Cards, chosen: Sequence[str]) -> tuple[dict[str, Any], list[
         "dataTitle": " · ".join(sorted({cards[name]["data"].get("title", "") for name in chosen})),
         "shape": shape,
         "sections": sections,
-        "kinds": [{"name": name, "title": card.title} for name, card in walks.kinds().items() if name in walks.FIRST],
+        "kinds": [
+            {"name": name, "title": card_text(card.title)}
+            for name, card in walks.kinds().items()
+            if name in walks.FIRST
+        ],
         "asked": {"pictures": shuffle, "seed": seed, "pair": [start, end, pair_seed], "kind": kind},
         "pending": sum(not answer.done() for answer in waiting),
     }

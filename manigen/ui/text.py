@@ -1,9 +1,20 @@
 """What a person reads on screen, by key: pages ask for words here and hold none themselves.
 
-The front end gets its share as `data["text"]`. `{name}` is filled in where it is shown.
+English stands here, Simplified Chinese in `chinese.py` under the same keys. The language is the session's; the link says
+it (`lang=zh`), else the browser's own wish does. The front end gets its share as `data["text"]`. `{name}` is filled in
+where it is shown. What an idea's card says of itself goes through `card_text`.
 """
 
 from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from manigen.ui import state
+from manigen.ui.chinese import CARDS, CHINESE
+
+CARDS_FOLDED = {english.lower(): chinese for english, chinese in CARDS.items()}
+LANGUAGES = {"en": "English", "zh": "中文"}
 
 ENGLISH: dict[str, str] = {
     # Explore
@@ -327,14 +338,26 @@ ENGLISH: dict[str, str] = {
     # everywhere
     "interpolate": "Interpolate",
     "sliders": "Sliders",
+    "language_name": "English",
+    "language_switch": "用中文阅读",
     "no_models": "There is no trained model here yet. Train one: `python -m manigen train vae --data digits --out my-model`, "
     "then set MANIGEN_WEIGHTS to the folder it lies in.",
 }
 
 
+def language() -> str:
+    """Return the present language, "en" or "zh": the link's, the session's, else what the browser asks for."""
+    if get_script_run_ctx(suppress_warning=True) is None:  # a thread of ours, a test
+        return "en"
+    asked = state.from_link("lang")
+    if asked in LANGUAGES:
+        return asked
+    return "zh" if str(st.context.locale or "").lower().startswith("zh") else "en"
+
+
 def text(key: str, **values: object) -> str:
     """Return the words for `key` in the present language, `{name}`s filled in from `values`."""
-    sentence = ENGLISH[key]
+    sentence = _words()[key]
     return sentence.format(**values) if values else sentence
 
 
@@ -343,9 +366,24 @@ def all_text(encodes: bool = True) -> dict[str, str]:
 
     Of a model that does not encode, codes are draws and no pictures' codes: sentences on data say so (`drawn_NAME`).
     """
-    drawn = (
-        {}
-        if encodes
-        else {key.removeprefix("drawn_"): words for key, words in ENGLISH.items() if key.startswith("drawn_")}
-    )
-    return {**ENGLISH, **drawn}
+    words = _words()
+    if encodes:
+        return words
+    return words | {key.removeprefix("drawn_"): said for key, said in words.items() if key.startswith("drawn_")}
+
+
+def card_text(words: str) -> str:
+    """Return what a card says, its title or sentence, in the present language; in English where that is missing.
+
+    A model's title, "MNIST, autoencoder", is its data set's and its family's, which each have words of their own.
+    """
+    if language() != "zh":
+        return words
+    data, comma, family = words.partition(", ")
+    if words in CARDS or not comma or family.lower() not in CARDS_FOLDED:
+        return CARDS.get(words) or CARDS_FOLDED.get(words.lower(), words)
+    return f"{CARDS.get(data, data)} · {CARDS_FOLDED[family.lower()]}"
+
+
+def _words() -> dict[str, str]:
+    return {**ENGLISH, **CHINESE} if language() == "zh" else ENGLISH

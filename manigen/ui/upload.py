@@ -12,7 +12,7 @@ from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.live.library import Opened
 from manigen.ui import walks
-from manigen.ui.text import text
+from manigen.ui.text import card_text, text
 
 SIDE = 192  # pixels that the two pictures are about as tall as
 
@@ -23,7 +23,7 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
     A model without an encoder says that it cannot read pictures.
     """
     if not card["encodes"]:
-        st.caption(text("upload_no_encoder", title=card.get("title", opened.name)))
+        st.caption(text("upload_no_encoder", title=card_text(card.get("title", opened.name))))
         return None
     file = st.file_uploader(text("ends_upload_help"), type=None)
     if file is None:
