@@ -309,6 +309,17 @@ def test_a_map_takes_its_knobs(asked: Callable[..., dict[str, Any]], small_model
     assert told["knobs"]["perplexity"] == 12 and told["seed"] == 4 and told["fitted"]
 
 
+@pytest.mark.parametrize("method", [name for name in projections.cards() if name not in ("pca", "tsne", "as_it_is")])
+def test_every_projection_maps_a_model(method: str, asked: Callable[..., dict[str, Any]], small_model: Path) -> None:
+    told = asked("map", small_model, "--method", method)
+    assert told["points"] == 500 and told["trustworthiness"] > 0.7 and told["fitted"]
+
+
+def test_codes_too_wide_to_be_drawn_as_they_are_are_refused(terminal: Terminal, small_model: Path) -> None:
+    status, _, err = terminal("map", small_model, "--method", "as_it_is")
+    assert status == 2 and "Codes of 4 numbers cannot be drawn as they are in 2-D" in err
+
+
 @pytest.mark.parametrize("kind", ["geodesic", *paths.cards()])
 def test_a_walk_is_measured_and_shown(kind: str, asked: Callable[..., dict[str, Any]], small_model: Path) -> None:
     told = asked("walk", small_model, "--from", 3, "--to", 41, "--kind", kind, "--steps", 9, "--out", "walk.npz")

@@ -103,6 +103,8 @@ class Map:
             made = find("manigen.projections", "pca").embed(z, self.seed, self.dims, tell)
             few = f"{self.card.title} needs {fewest} different codes, not {different}: PCA places them."
             return Embedding(made.p, notes=(few, *made.notes)), True
+        if self.card.facts.get("different") and different < len(z):
+            return self._lay_out_once(z, tell)
         if len(z) <= most:
             made = self._idea.embed(z, self.seed, self.dims, tell, **self.knobs)
             return (made if hasattr(self._idea, "transform") else replace(made, p=_lying(made.p))), False
@@ -112,6 +114,13 @@ class Map:
         note = f"Fitted on {most:,} of {len(z):,} codes, drawn with seed {self.seed}; the rest were placed among them."
         made = Embedding(landmarks.transform(z), landmarks._arrays, (note, *landmarks.notes), landmarks.library)
         return made, landmarks._stand_in
+
+    def _lay_out_once(self, z: np.ndarray, tell: Progress) -> tuple[Embedding, bool]:
+        """Lay out each of equal codes once and give its place to all of them."""
+        _, rows, places = np.unique(z, axis=0, return_index=True, return_inverse=True)
+        made, stand_in = self._lay_out(z[rows], tell)
+        copies = f"{len(z) - len(rows):,} of the {len(z):,} codes are copies, and share their places."
+        return replace(made, p=made.p[places.ravel()], notes=(*made.notes, copies)), stand_in
 
     def _become(self, z: np.ndarray, made: Embedding, stand_in: bool) -> None:
         p = np.ascontiguousarray(made.p, np.float32)

@@ -7,6 +7,7 @@ and on the map is small. Sizes of groups and distances between them mean little.
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +39,19 @@ card = Card(
 
 
 def embed(
-    z: np.ndarray, seed: int, dims: int, progress: Progress, n_neighbors: int, min_dist: float, metric: str
+    z: np.ndarray,
+    seed: int,
+    dims: int,
+    progress: Progress,
+    n_neighbors: int,
+    min_dist: float,
+    metric: str = "euclidean",
+    **more: Any,
 ) -> Embedding:
-    """Return the places (n, dims) of codes z (n, d); on one core, since only then does a seed fix the map."""
+    """Return the places (n, dims) of codes z (n, d); on one core, since only then does a seed fix the map.
+
+    `more` is handed to umap-learn as it is: densMAP is one of its switches.
+    """
     notes = []
     if n_neighbors >= len(z):
         notes.append(f"n_neighbors was lowered from {n_neighbors} to {len(z) - 1}: there are {len(z)} codes.")
@@ -59,6 +70,7 @@ def embed(
         random_state=random_state(seed),
         n_jobs=1,
         tqdm_kwds=drawn,
+        **more,
     ).fit(z)
     return Embedding(fit.embedding_, {}, tuple(notes), f"umap-learn {umap.__version__}")
 
