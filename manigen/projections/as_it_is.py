@@ -19,8 +19,8 @@ from manigen.projections.base import Embedding, Progress
 card = Card(
     title="As it is",
     sentence="Draws codes of two or three numbers where they lie; nothing is projected, so nothing is lost.",
-    reference="The codes themselves",
-    link="https://en.wikipedia.org/wiki/Identity_function",
+    reference="Bengio, Courville, Vincent 2013, Representation Learning: A Review and New Perspectives",
+    link="https://arxiv.org/abs/1206.5538",
     facts={
         "transform": "native: the code itself",
         "inverse_transform": "native: the place itself",

@@ -23,8 +23,8 @@ card = Card(
     link="https://jmlr.org/papers/v22/20-1061.html",
     knobs=(
         Knob("n_neighbors", 10, "Neighbours each code is pulled to: few show detail, many the large shape.", 2, 200),
-        Knob("MN_ratio", 0.5, "Middling pairs for each neighbour: more hold the large layout.", 0.0, 5.0),
-        Knob("FP_ratio", 2.0, "Far pairs for each neighbour: more push groups apart.", 0.1, 10.0),
+        Knob("mn_ratio", 0.5, "Middling pairs for each neighbour: more hold the large layout.", 0.0, 5.0),
+        Knob("fp_ratio", 2.0, "Far pairs for each neighbour: more push groups apart.", 0.1, 10.0),
     ),
     facts={
         "transform": "neighbours: the geometric median of the nearest codes' places",
@@ -37,11 +37,11 @@ STEPS = (100, 100, 250)  # with middling pairs, while they let go, and without t
 
 
 def embed(
-    z: np.ndarray, seed: int, dims: int, progress: Progress, n_neighbors: int, MN_ratio: float, FP_ratio: float
+    z: np.ndarray, seed: int, dims: int, progress: Progress, n_neighbors: int, mn_ratio: float, fp_ratio: float
 ) -> Embedding:
     """Return the places (n, dims) of different codes z (n, d)."""
     notes, n = [], len(z)
-    k = max(1, min(n_neighbors, int((n - 1) / (1 + MN_ratio + FP_ratio)), int((n - 2) / max(FP_ratio, MN_ratio, 1))))
+    k = max(1, min(n_neighbors, int((n - 1) / (1 + mn_ratio + fp_ratio)), int((n - 2) / max(fp_ratio, mn_ratio, 1))))
     if k < n_neighbors:
         notes.append(f"n_neighbors was lowered from {n_neighbors} to {k}: there are {n} codes.")
     progress(0.0, "starting PaCMAP", None)
@@ -53,8 +53,8 @@ def embed(
     method = pacmap.PaCMAP(
         n_components=dims,
         n_neighbors=k,
-        MN_ratio=MN_ratio,
-        FP_ratio=FP_ratio,
+        MN_ratio=mn_ratio,
+        FP_ratio=fp_ratio,
         pair_neighbors=_pairs(z, k),
         num_iters=STEPS,
         intermediate=True,
