@@ -60,6 +60,11 @@ class Codes:
     def __len__(self) -> int:
         return len(self.z)
 
+    @property
+    def taught(self) -> np.ndarray:
+        """The codes (m, d) that paths walk among: of training pictures, so that held-out ones can judge the walk."""
+        return self.z[self.split == 0] if (self.split == 0).any() else self.z
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The columns as they are kept: codes and figures in half precision, which `in_half` codes do not feel."""
         nearest = self.nearest if self.nearest is not None else Nearest(self.z).find(self.z, k=2)[1][:, -1]

@@ -96,3 +96,24 @@ def levina_bickel(z: np.ndarray, k: int) -> float:
         t = sorted(np.sqrt(((z[i] - z[j]) ** 2).sum()) for j in range(len(z)) if j != i)[:k]
         inverse.append(sum(np.log(t[-1] / t[j]) for j in range(k - 1)) / (k - 1))
     return float(1 / np.mean(inverse))
+
+
+def shortest_way(codes: np.ndarray, seen: np.ndarray, k: int, start: int, end: int) -> tuple[list[int], float]:
+    """The shortest way among codes tied to their k nearest, every pair relaxed again and again (Bellman, Ford)."""
+    n = len(codes)
+    far = np.linalg.norm(codes[:, None].astype(float) - codes, axis=2)
+    tied = np.zeros((n, n), bool)
+    for i in range(n):
+        tied[i, np.argsort(far[i], kind="stable")[1 : k + 1]] = True
+    length = np.where(tied | tied.T, np.linalg.norm(seen[:, None].astype(float) - seen, axis=2), np.inf)
+    best, before = np.full(n, np.inf), np.full(n, -1)
+    best[start] = 0.0
+    for _ in range(n):
+        for i in range(n):
+            for j in range(n):
+                if best[i] + length[i, j] < best[j]:
+                    best[j], before[j] = best[i] + length[i, j], i
+    way = [end]
+    while way[-1] != start:
+        way.append(int(before[way[-1]]))
+    return way[::-1], float(best[end])

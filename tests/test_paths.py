@@ -11,7 +11,10 @@ from manigen import paths
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
+from manigen.paths import _descent, _roads
 from manigen.paths.base import Manifold
+from manigen.paths.graph import rounded
+from tests import oracles
 
 KINDS = pytest.mark.parametrize("kind", list(discover("manigen.paths")))
 RNG = np.random.default_rng(0)
@@ -162,6 +165,225 @@ def test_great_circle_never_leaves_the_shell_between_its_ends(numbers):
     assert norms.max() <= high * (1 + 1e-5)
     if not way.notes:
         assert norms.min() >= low * (1 - 1e-5)
+
+
+# --- graph ------------------------------------------------------------------------------------------------------------
+
+
+def counted(decode):
+    """A generator that keeps count of the codes it decoded."""
+    made = SimpleNamespace(count=0)
+
+    def counting(z):
+        made.count += len(z)
+        return decode(z)
+
+    made.decode = counting
+    return made
+
+
+def swiss_roll(n, rng):
+    """Codes (n, 3) on a rolled-up sheet, and where they lie (n, 2) on the sheet laid flat, both in the same unit."""
+    angle, across = np.sqrt(rng.uniform((1.5 * np.pi) ** 2, (4.5 * np.pi) ** 2, n)), rng.uniform(0, 20, n)
+    along = (angle * np.sqrt(1 + angle**2) + np.arcsinh(angle)) / 2  # arc length of the spiral of Archimedes
+    codes = np.stack([angle * np.cos(angle), across, angle * np.sin(angle)], axis=1)
+    return codes, np.stack([along, across], axis=1)
+
+
+def test_graph_lengths_on_a_swiss_roll_are_those_on_the_sheet_laid_flat():
+    codes, flat = swiss_roll(3000, np.random.default_rng(0))
+    pairs = np.random.default_rng(1).integers(0, 3000, (60, 2))
+    near = Nearest(codes)
+    ways = paths.between(near.z[pairs[:, 0]], near.z[pairs[:, 1]], "graph", 257, SAME.decode, near, neighbours=12)
+    lengths = [np.linalg.norm(np.diff(way.codes.astype(float), axis=0), axis=1).sum() for way in ways]
+    true = np.linalg.norm(flat[pairs[:, 0]] - flat[pairs[:, 1]], axis=1)
+    assert np.corrcoef(lengths, true)[0, 1] > 0.999
+    assert np.median(np.array(lengths) / true) == pytest.approx(1, abs=0.03)
+    chord = np.linalg.norm(codes[pairs[:, 0]] - codes[pairs[:, 1]], axis=1)
+    assert np.corrcoef(chord, true)[0, 1] < 0.9  # the straight line knows nothing of the sheet
+
+
+def test_graph_takes_the_shortest_roads_as_a_slow_search_finds_them():
+    codes = np.random.default_rng(2).normal(size=(90, 2)).astype("f")
+    look = lambda z: np.stack([z[:, 0], 3 * z[:, 1]], axis=1)  # noqa: E731
+    route = _roads.roads(Manifold(look, Nearest(codes)), 4).route(codes[0], codes[1])
+    stops, length = oracles.shortest_way(codes, look(codes), 4, 0, 1)
+    assert route.lengths.sum() == pytest.approx(length, rel=1e-5)
+    inner = [stop for stop in route.stops if not np.allclose(stop, codes[0]) and not np.allclose(stop, codes[1])]
+    assert np.allclose(inner, codes[stops[1:-1]])
+
+
+def test_graph_builds_the_shortest_bridges_where_the_codes_fall_apart_and_says_so():
+    rng = np.random.default_rng(3)
+    blobs = [rng.normal(centre, 0.3, (30, 2)) for centre in ([0, 0], [8, 0], [8, 9], [-7, 0])]
+    codes = np.concatenate(blobs).astype("f")
+    land = _roads.Country(codes, 5)
+    assert land.parts == 4
+    assert len(land.invented) == 3
+    gaps = sorted(float(np.linalg.norm(land.z[i] - land.z[j])) for i, j in land.invented)
+    between = [np.linalg.norm(a[:, None] - b, axis=2).min() for a, b in ((blobs[0], blobs[3]), blobs[:2], blobs[1:3])]
+    assert gaps == pytest.approx(sorted(between), rel=1e-5)
+    way = paths.walk(SAME, codes[0], codes[70], "graph", 65, codes, smoothing=0.0)
+    assert "4 groups" in way.notes[0]
+    steps = np.linalg.norm(np.diff(way.codes, axis=0), axis=1)
+    assert steps[way.bridges].sum() > 12  # from the first blob over the second to the third
+    assert steps[~way.bridges].sum() < 6
+    home = paths.walk(SAME, codes[0], codes[9], "graph", 65, codes)
+    assert not home.bridges.any() and not home.notes
+
+
+def test_an_end_outside_the_data_is_tied_to_them_by_a_bridge():
+    way = paths.walk(SAME, CODES[0] + 50, CODES[1], "graph", 33, CODES)
+    assert way.bridges[0] and not way.bridges[-1]
+    assert "outside the data" in way.notes[0]
+
+
+def test_graph_of_one_code_is_a_straight_line_and_says_so():
+    for kind in ("graph", "density"):
+        way = paths.walk(SAME, CODES[0], CODES[1], kind, 5, CODES[7:8])
+        assert np.allclose(way.codes, paths.walk(SAME, CODES[0], CODES[1], "straight", 5).codes, atol=1e-6)
+        assert "one real code" in way.notes[0]
+
+
+def test_a_graph_is_built_once_for_a_set_of_codes():
+    generator, near = counted(lambda z: z), Nearest(CODES)
+    paths.walk(generator, CODES[0], CODES[1], "graph", 9, near)
+    assert generator.count >= len(CODES)
+    generator.count = 0
+    paths.walk(generator, CODES[2], CODES[3], "graph", 9, near)
+    assert generator.count < 40
+
+
+def test_graph_names_a_code_whose_picture_is_not_finite():
+    with pytest.raises(ManigenError, match="NaN or infinity"):
+        paths.walk(
+            decoder(lambda z: np.where(np.arange(len(z)) == 3, np.nan, 1.0)), CODES[0], CODES[1], "graph", 9, CODES
+        )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0, 4.0])
+def test_rounding_keeps_the_ends_and_leaves_a_straight_line_straight(smoothing):
+    line = np.linspace([0.0, 1.0], [4.0, -2.0], 65)
+    assert np.allclose(rounded(line, 8 * smoothing), line, atol=1e-9)
+    corner = np.concatenate([np.linspace([0.0, 0.0], [1.0, 0.0], 33), np.linspace([1.0, 0.0], [1.0, 1.0], 33)[1:]])
+    bent = rounded(corner, 8 * smoothing)
+    assert np.allclose(bent[[0, -1]], corner[[0, -1]], atol=1e-9)
+    assert (np.abs(bent - corner).max() > 0.01) == (smoothing > 0)
+
+
+# --- density ----------------------------------------------------------------------------------------------------------
+
+
+def arc(n=400, noise=0.03):
+    """Codes (n, 2) along half a circle of radius one."""
+    rng = np.random.default_rng(4)
+    angle = np.pi * rng.random(n)
+    angle[:2] = 0, np.pi
+    return (np.stack([np.cos(angle), np.sin(angle)], axis=1) + noise * rng.normal(size=(n, 2))).astype("f")
+
+
+def test_without_fear_the_density_geodesic_is_the_straight_line():
+    codes = arc()
+    way = paths.walk(SAME, codes[0], codes[1], "density", 33, codes, fear=0.0)
+    assert np.abs(way.codes - paths.walk(SAME, codes[0], codes[1], "straight", 33).codes).max() < 0.02
+    assert way.converged and way.residual < 1e-3
+
+
+def test_the_more_fear_the_closer_the_density_geodesic_keeps_to_the_data():
+    codes = arc()
+    ways = [paths.walk(SAME, codes[0], codes[1], "density", 65, codes, fear=fear) for fear in (0.0, 0.5, 3.0)]
+    off = [np.abs(np.linalg.norm(way.codes, axis=1) - 1).max() for way in ways]
+    assert off[0] > 0.9
+    assert off[2] < 0.08
+    assert ways[2].length == pytest.approx(np.pi, rel=0.05)
+    assert ways[2].evenness > 0.99
+    assert all(way.converged for way in ways)
+
+
+def test_density_and_its_slope_are_those_of_scipy_and_of_small_steps():
+    from scipy.stats import gaussian_kde
+
+    from manigen.paths._density import Density
+
+    codes = np.random.default_rng(5).normal(size=(80, 3))
+    density = Density(codes, 0.8)
+    places = np.random.default_rng(6).normal(size=(7, 3))
+    twin = gaussian_kde(codes.T)
+    twin.set_bandwidth(1.0)
+    twin.covariance = np.eye(3) * density.h**2
+    expected = [np.log(np.exp(-((codes - place) ** 2).sum(1) / 2 / density.h**2).sum()) for place in places]
+    value, slope = density.log(places)
+    assert value + density.usual == pytest.approx(expected, abs=1e-4)
+    for axis in range(3):
+        step = np.zeros(3)
+        step[axis] = 1e-2
+        finite = (density.log(places + step)[0] - density.log(places - step)[0]) / 2e-2
+        assert slope[:, axis] == pytest.approx(finite, abs=2e-3)
+
+
+def test_density_paths_end_where_scipys_own_minimiser_does():
+    from scipy.optimize import minimize
+
+    from manigen.paths import density
+
+    codes = arc(120, 0.1).astype(float)
+    field = density.Density(codes, 1.0)
+    line = np.linspace(codes[0], codes[1], 9)[None] + [[0, 0.05]] * np.sin(np.linspace(0, np.pi, 9))[:, None]
+    energy = density._energy(line, field, 1.0)
+
+    def flat(inner):
+        z = line.copy()
+        z[0, 1:-1] = inner.reshape(7, 2)
+        value, slope, _ = energy(z, np.array([0]))
+        return value[0], slope[0].ravel()
+
+    best = minimize(flat, line[0, 1:-1].ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = _descent.descend(energy, line, 200, 1e-6)
+    assert found.energy[0] == pytest.approx(best.fun, rel=5e-3)
+
+
+def test_far_from_all_data_the_density_geodesic_stays_finite():
+    for far in (10, 1e3, 1e6):
+        way = paths.walk(SAME, CODES[0] + far, CODES[1] - far, "density", 17, CODES, fear=6.0, bandwidth=0.2)
+        assert np.isfinite(way.codes).all()
+        assert way.bridges[0]
+        assert "outside the data" in way.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["straight", "graph", "density"])
+def test_many_walks_at_once_are_those_one_by_one(kind):
+    together = paths.between(CODES[:4], CODES[4:8], kind, 17, SAME.decode, CODES)
+    for way, start, end in zip(together, CODES[:4], CODES[4:8], strict=True):
+        alone = paths.through([start, end], kind, 17, SAME.decode, CODES)
+        assert np.allclose(way.codes, alone.codes, atol=2e-2)
+    with pytest.raises(BadInput, match="4 and 3"):
+        paths.between(CODES[:4], CODES[4:7], kind, 17, SAME.decode, CODES)
+
+
+# --- the descent ------------------------------------------------------------------------------------------------------
+
+
+def test_the_descent_straightens_a_bent_chain_in_a_few_steps_and_never_goes_up():
+    metric = np.array([1.0, 25.0])
+
+    def energy(z, rows):
+        step = np.diff(z, axis=1)
+        pull = 2 * metric * step
+        return (metric * step**2).sum(axis=(1, 2)), pull[:, :-1] - pull[:, 1:], np.ones(step.shape[:2])
+
+    rng = np.random.default_rng(7)
+    bent = np.linspace([0.0, 0.0], [1.0, 1.0], 129)[None] + np.zeros((3, 1, 1))
+    bent[:, 1:-1] += rng.normal(0, 0.2, (3, 127, 2))
+    found = _descent.descend(energy, bent, 60, 1e-8)
+    assert np.allclose(found.z, np.linspace([0.0, 0.0], [1.0, 1.0], 129), atol=1e-3)
+    assert found.steps < 40
+    assert (found.residual < 1e-8).all()
+
+    def cliff(z, rows):
+        return np.where(z[:, 1, 0] == bent[rows, 1, 0], 1.0, np.nan), *energy(z, rows)[1:]
+
+    wild = _descent.descend(cliff, bent, 9)
+    assert np.array_equal(wild.z, bent)  # nothing but NaN around: it stays
 
 
 # --- what a walk is worth ---------------------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ class Painter:
 def opened(codes: Codes) -> SimpleNamespace:
     """What the page knows of an opened model."""
     label = lambda row: codes.classes[codes.labels[row]] if codes.labels[row] >= 0 else ""  # noqa: E731
-    return SimpleNamespace(codes=codes, nearest=Nearest(codes.z), generator=Painter(), label=label)
+    return SimpleNamespace(
+        codes=codes, nearest=Nearest(codes.z), taught=Nearest(codes.z), generator=Painter(), label=label
+    )
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ class WalkWish(Wish):
         super().__init__(opened, ask, done, patient=True)
         fitted = None if ask.map is None else opened.map(ask.map)
         ends = [self._code(end, fitted) for end in ask.ends]
-        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.nearest)
+        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught)
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
             "kind": walk.kind,
@@ -221,6 +221,8 @@ class WalkWish(Wish):
             "evenness": _tidy(walk.evenness),
             "distance_to_data": _tidy(far.mean()),
             "converged": walk.converged,
+            "residual": None if walk.residual is None else _tidy(walk.residual),
+            "bridges": [] if walk.bridges is None else np.flatnonzero(walk.bridges).tolist(),
             "notes": walk.notes,
         }
         if fitted is not None:

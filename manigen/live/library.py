@@ -137,6 +137,12 @@ class Opened:
             self._waker = None
 
     @cached_property
+    def taught(self) -> Nearest:
+        """The codes that walks go among, with the graph of them once it is built."""
+        z = self.codes.taught
+        return self.nearest if len(z) == len(self.codes) else Nearest(z)
+
+    @cached_property
     def thumbnails(self) -> Thumbnails:
         """The pictures of real codes that were decoded so far."""
         return Thumbnails(self.painter.shape, len(self.codes.z))

@@ -15,8 +15,8 @@ To add a path, write one file with a `card` and
 
 with `start` and `end` codes (d,), and `manifold` a `Manifold`: `manifold.decode` where the path looks at pictures,
 `manifold.near` where it looks at real codes; whoever did not give them is told so in a sentence. `straight` and
-`great_circle`, closed forms, need neither; paths over a graph of codes, along the pull-back metric and through dense or
-well-known regions take the same arguments.
+`great_circle`, closed forms, need neither; `graph` walks over roads between real codes, `density` searches downhill from
+there. A path that is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
 """
 
 from __future__ import annotations
@@ -106,12 +106,51 @@ def through(
     line = np.empty((steps, stops.shape[1]), np.float32)
     converged = True
     notes: list[str] = []
-    for start, end, first, last in zip(stops[:-1], stops[1:], at[:-1], at[1:], strict=True):
-        leg = idea.trace(start, end, int(last - first) + 1, manifold, **settings)
+    residuals: list[float] = []
+    bridges: np.ndarray | None = None
+    legs = _legs(idea, stops[:-1], stops[1:], np.diff(at) + 1, manifold, settings)
+    for leg, first, last in zip(legs, at[:-1], at[1:], strict=True):
         line[first : last + 1] = leg.codes
         converged = converged and leg.converged
         notes += [note for note in leg.notes if note not in notes]
-    return Trace(line, converged, tuple(notes))
+        residuals += [] if leg.residual is None else [leg.residual]
+        if leg.bridges is not None:
+            bridges = np.zeros(steps - 1, bool) if bridges is None else bridges
+            bridges[first:last] = leg.bridges
+    return Trace(line, converged, tuple(notes), max(residuals, default=None), bridges)
+
+
+def between(
+    starts: Any,
+    ends: Any,
+    kind: str = "straight",
+    steps: int = 65,
+    decode: Any = None,
+    codes: Any = None,
+    **knobs: Any,
+) -> list[Trace]:
+    """Return a path from each of `starts` (m, d) to its one of `ends` (m, d), searched for together.
+
+    Otherwise as `through`.
+    """
+    real = _nearest(codes)
+    first = checks.codes(starts, None if real is None else real.z.shape[1], "the starts of walks")
+    last = checks.codes(ends, first.shape[1], "the ends of walks")
+    if len(first) != len(last):
+        raise BadInput(f"Every start needs its end: there are {len(first)} and {len(last)}.")
+    idea = find(__name__, kind)
+    counts = np.full(len(first), checks.count(steps, "steps", 2, 100_000))
+    return _legs(idea, first, last, counts, Manifold(decode, real), idea.card.settings(knobs))
+
+
+def _legs(
+    idea: Any, starts: np.ndarray, ends: np.ndarray, steps: np.ndarray, manifold: Manifold, settings: dict[str, Any]
+) -> list[Trace]:
+    pairs = list(zip(starts, ends, (int(count) for count in steps), strict=True))
+    if not hasattr(idea, "curves"):
+        return [idea.trace(start, end, count, manifold, **settings) for start, end, count in pairs]
+    curves = idea.curves(starts, ends, manifold, **settings)
+    return [curve.trace(start, end, count) for curve, (start, end, count) in zip(curves, pairs, strict=True)]
 
 
 def _nearest(codes: Any) -> Nearest | None:

@@ -18,12 +18,16 @@ Decode = Callable[[np.ndarray], Any]
 class Manifold:
     """What a path may know of the manifold it crosses: the decoder, and the real codes, where there are any.
 
-    `decode` turns codes (k, d) into pictures (k, ...); `near` finds the real codes nearest to any. Asking for one that
-    was not given raises `BadInput` with a sentence.
+    `decode` turns codes (k, d) into pictures (k, ...); `near` finds the real codes nearest to any; `look` gives what
+    lengths are measured on, flat rows (k, m): the pixels, or what the `ruler` makes of the pictures. `members` turns
+    codes into the pictures (s, k, ...) of each decoder of an ensemble. Asking for one that was not given raises
+    `BadInput` with a sentence.
     """
 
     decoder: Decode | None = None
     real: Nearest | None = None
+    ruler: Decode | None = None
+    members: Decode | None = None
 
     @property
     def decode(self) -> Decode:
@@ -37,17 +41,61 @@ class Manifold:
             raise BadInput("This kind of path needs the codes of real pictures to walk among: give codes=z.")
         return self.real
 
+    def look(self, z: np.ndarray, what: str = "") -> np.ndarray:
+        """Return what the pictures of codes z (k, d) look like to the ruler, as flat float64 rows (k, m)."""
+        ruler, decode = self.ruler, self.decode
+        return pictures(decode if ruler is None else lambda z: ruler(decode(z)), z, what or STEP)
+
 
 @dataclass(frozen=True)
 class Trace:
     """A path before it is walked: codes (k, d) float32 from one end to the other, t = 0 to 1 in equal steps.
 
-    `converged` is False where a search for the path had to stop early; `notes` are sentences on what was adjusted.
+    `converged` is False where a search for the path had to stop early; `residual` is then, and always after a search,
+    the share of the path's energy that one more step could still have saved, else None. `bridges` (k - 1,) bool says
+    which steps lie on a road that no data show, None where the kind knows no roads. `notes` are sentences on what was
+    adjusted.
     """
 
     codes: np.ndarray
     converged: bool = True
     notes: tuple[str, ...] = ()
+    residual: float | None = None
+    bridges: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A path as a search finds it: `knots` (m, d) float64 at positions `at` (m,), which rise from 0 to 1.
+
+    Between knots it runs straight, or where `smooth` along a cubic spline; the rest is as in `Trace`, `bridges`
+    (m - 1,) for the stretch after each knot but the last.
+    """
+
+    knots: np.ndarray
+    at: np.ndarray
+    smooth: bool = False
+    converged: bool = True
+    notes: tuple[str, ...] = ()
+    residual: float | None = None
+    bridges: np.ndarray | None = None
+
+    def trace(self, start: np.ndarray, end: np.ndarray, steps: int) -> Trace:
+        """Return `steps` codes at equal steps of t, the ends to the last bit."""
+        t = np.linspace(0, 1, steps)
+        if self.smooth and len(self.knots) > 2:
+            from scipy.interpolate import CubicSpline
+
+            codes = CubicSpline(self.at, self.knots)(t)
+        else:
+            codes = np.stack([np.interp(t, self.at, column) for column in self.knots.T], axis=1)
+        codes = codes.astype(np.float32)
+        codes[0], codes[-1] = start, end
+        roads = None
+        if self.bridges is not None:
+            middle = np.searchsorted(self.at, (t[1:] + t[:-1]) / 2, "right") - 1
+            roads = self.bridges[np.clip(middle, 0, len(self.bridges) - 1)]
+        return Trace(codes, self.converged, self.notes, self.residual, roads)
 
 
 @dataclass(frozen=True)
@@ -56,8 +104,8 @@ class Walk:
 
     `codes` (k, d) float32; `kind` the path's name; `steps` (k-1,) float64, the L2 distances between consecutive
     pictures, flattened, pixels in [0, 1]; `distance_to_data` (k,) float32, each code's distance to the nearest real
-    one, 1 being as far as real codes lie from one another, or None where no codes were given; `converged` and `notes`
-    as in `Trace`.
+    one, 1 being as far as real codes lie from one another, or None where no codes were given; `converged`, `residual`,
+    `bridges` and `notes` as in `Trace`.
     """
 
     codes: np.ndarray
@@ -66,6 +114,8 @@ class Walk:
     distance_to_data: np.ndarray | None = None
     converged: bool = True
     notes: tuple[str, ...] = ()
+    residual: float | None = None
+    bridges: np.ndarray | None = None
 
     @property
     def length(self) -> float:
@@ -89,11 +139,15 @@ def measured(trace: Trace, kind: str, decode: Decode, real: Nearest | None = Non
     steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
     far = None if real is None else real.how_far(trace.codes)
     notes = trace.notes if steps.any() else (*trace.notes, "The picture stays the same all along this walk.")
-    return Walk(trace.codes, kind, steps, far, trace.converged, notes)
+    return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges)
 
 
-def pictures(decode: Decode, z: np.ndarray) -> np.ndarray:
-    """Return the decoded codes as flat float64 rows (k, pixels)."""
+STEP = "step {} of the walk; choose other ends"
+REAL = "one of the real codes; this generator has no roads to walk on"
+
+
+def pictures(decode: Decode, z: np.ndarray, what: str = STEP) -> np.ndarray:
+    """Return the decoded codes as flat float64 rows (k, pixels); `ManigenError` names the first that is not finite."""
     x = decode(z)
     if hasattr(x, "detach"):  # a tensor from a generator of the user's own
         x = x.detach().cpu().numpy()
@@ -103,5 +157,5 @@ def pictures(decode: Decode, z: np.ndarray) -> np.ndarray:
     x = x.reshape(len(z), -1)
     good = np.isfinite(x).all(axis=1)
     if not good.all():
-        raise ManigenError(f"decode returned NaN or infinity at step {np.argmin(good)} of the walk; choose other ends.")
+        raise ManigenError(f"decode returned NaN or infinity at {what.format(np.argmin(good))}.")
     return x

@@ -222,7 +222,7 @@ def walked(opened: Opened, rows: tuple[int, int] | None, seed: int, kind: str, f
     else:
         at = places(opened, rows)
         names = (opened.label(at[0]), opened.label(at[1]))
-    line = paths.through(codes.z[at], kind, frames, None, opened.nearest).codes
+    line = paths.through(codes.z[at], kind, frames, opened.generator.decode, opened.taught).codes
     return Walked(painted(opened, line), opened.nearest.how_far(line), names)
 
 

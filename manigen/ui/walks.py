@@ -35,10 +35,10 @@ def kinds() -> dict[str, Card]:
 def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
     """Return the kinds that are shown before anyone chose: the straight line, and what it is best compared with.
 
-    >>> favourites(None, ["straight", "great_circle"])
-    ['straight', 'great_circle']
+    >>> favourites(None, ["straight", "great_circle", "density"])
+    ['straight', 'density']
     """
-    wanted = dict.fromkeys(("straight", geodesic, "great_circle"))
+    wanted = dict.fromkeys(("straight", geodesic, "density", "great_circle"))
     return [name for name in wanted if name is not None and name in known][:2] or list(known[:2])
 
 
@@ -138,7 +138,7 @@ def exports(opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float)
     ends = [np.array(end, np.float32) for end in ends]
 
     def traces(most: int) -> dict[str, np.ndarray]:
-        decode, near = opened.generator.decode, opened.nearest
+        decode, near = opened.generator.decode, opened.taught
         return {kind: paths.through(ends, kind, steps(len(ends), most), decode, near).codes for kind in kinds}
 
     def gif(there_and_back: bool = True) -> bytes:

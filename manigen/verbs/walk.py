@@ -39,7 +39,7 @@ def run(given: Namespace) -> Result:
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
     start, end = codes.z[given.start], codes.z[given.end]
-    found = manigen.walk(generator, start, end, kind, given.steps, codes.z, **given.knobs)
+    found = manigen.walk(generator, start, end, kind, given.steps, codes.taught, **given.knobs)
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
@@ -57,6 +57,8 @@ def run(given: Namespace) -> Result:
         "mean_distance_to_data": float(far.mean()),
         "greatest_distance_to_data": float(far.max()),
         "converged": found.converged,
+        "residual": found.residual,
+        "bridges": 0.0 if found.bridges is None else float(found.bridges.mean()),
         "notes": list(found.notes),
         "out": given.out,
     }

@@ -21,7 +21,7 @@ def walker(visit):
 
 def ready(one):
     one.page.wait_for_selector('.mg-row[data-kind="straight"][data-empty="false"]')
-    one.page.wait_for_selector('.mg-row[data-kind="great_circle"][data-empty="false"]')
+    one.page.wait_for_selector('.mg-row[data-kind="density"][data-empty="false"]')
     return one
 
 

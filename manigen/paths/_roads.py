@@ -1,0 +1,221 @@
+"""Roads: the graph of the real codes, each tied to its nearest fellows, every road as long as a ruler says.
+
+    w_ij = ruler(z_i, z_j)    for z_j among the k nearest codes of z_i, or the other way round
+
+Where the graph falls apart, each part is joined to the rest by the shortest gap between them (Boruvka 1926: these are
+edges of the minimum spanning tree). Such a bridge is a road that no data show, and is known as one.
+
+A graph is built once for a set of codes and a ruler, and kept as long as they are.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from manigen import seeds
+from manigen.nearest import Nearest
+from manigen.paths.base import REAL, STEP, Manifold
+
+CHUNK = 1024  # codes decoded at once
+WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
+OUTSIDE = 2.0  # an end farther from the data than this (1 is typical) has no road to them, only a bridge
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """The stops (m, d) of a way from end to end, the lengths of its roads (m - 1,), and which of them are bridges."""
+
+    stops: np.ndarray
+    lengths: np.ndarray
+    bridges: np.ndarray
+
+
+class Ruler(Protocol):
+    """What says how long a road is: `see` gives what it knows of codes (k, d), `apart` how far two such lie apart."""
+
+    def see(self, z: np.ndarray, what: str = ...) -> np.ndarray: ...
+
+    def apart(self, a: np.ndarray, b: np.ndarray) -> np.ndarray: ...
+
+
+class Country:
+    """The real codes z (n, d), each once, and who is near to whom: edges (e, 2), the last `bridges` of them invented.
+
+    `own` turns codes into units of their own, in which their mean distance from their centre is 1, so that no scale of
+    codes leaves float32; `parts` is how many pieces the graph had before they were joined.
+    """
+
+    def __init__(self, z: np.ndarray, k: int) -> None:
+        self.z = np.unique(z, axis=0).astype(np.float64)
+        self.centre = self.z.mean(axis=0)
+        self.unit = _spread(self.z - self.centre)
+        self.near = Nearest(self.own(self.z))
+        self.k = min(k, len(self.z) - 1)
+        edges = self._fellows()
+        bridges, self.parts = self._bridges(edges)
+        self.invented = {tuple(pair) for pair in bridges.tolist()}
+        self.edges = np.concatenate([edges, bridges])
+
+    def own(self, z: Any) -> np.ndarray:
+        return ((np.asarray(z, np.float64) - self.centre) / self.unit).astype(np.float32)
+
+    def empty(self, places: np.ndarray) -> np.ndarray:
+        """Say of places (k, d) which lie so far from all codes that no road of theirs leads there."""
+        return self.near.how_far(self.own(places)) > OUTSIDE
+
+    def _fellows(self) -> np.ndarray:
+        """Pairs (e, 2), each once and the smaller number first, of codes of which one is near the other."""
+        count = len(self.z)
+        if count < 2:
+            return np.empty((0, 2), np.int64)
+        rows, _ = self.near.find(self.near.z, self.k + 1)
+        here = np.broadcast_to(np.arange(count)[:, None], rows.shape)
+        other = rows != here
+        pairs = np.sort(np.stack([here[other], rows[other]], axis=1), axis=1)
+        return np.unique(pairs, axis=0)
+
+    def _bridges(self, edges: np.ndarray) -> tuple[np.ndarray, int]:
+        """The shortest edges that join the parts of the graph, and how many parts there were."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        count, parts = len(self.z), 0
+        found: list[np.ndarray] = []
+        while True:
+            joined = np.concatenate([edges, *found])
+            graph = coo_array((np.ones(len(joined)), joined.T), (count, count)) if len(joined) else None
+            several, part = connected_components(graph, False) if graph is not None else (count, np.arange(count))
+            parts = parts or int(several)
+            if several <= 1:
+                return np.concatenate([np.empty((0, 2), np.int64), *found]), parts
+            largest = np.bincount(part).argmax()
+            new = [self._shortest_gap(part == name) for name in range(several) if name != largest]
+            found.append(np.unique(np.sort(np.array(new), axis=1), axis=0))
+
+    def _shortest_gap(self, inside: np.ndarray) -> tuple[int, int]:
+        within, without = np.flatnonzero(inside), np.flatnonzero(~inside)
+        rows, gaps = Nearest(self.near.z[without]).find(self.near.z[within])
+        best = int(gaps[:, 0].argmin())
+        return int(within[best]), int(without[rows[best, 0]])
+
+
+class Roads:
+    """The roads of a country as long as a ruler says, as a sparse matrix."""
+
+    def __init__(self, country: Country, ruler: Ruler) -> None:
+        from scipy.sparse import coo_array
+
+        self.country, self.ruler = country, ruler
+        seen = np.concatenate([ruler.see(country.z[at : at + CHUNK], REAL) for at in range(0, len(country.z), CHUNK)])
+        (i, j), count = country.edges.T, len(country.z)
+        lengths = np.concatenate(
+            [np.empty(0)]
+            + [ruler.apart(seen[i[at : at + CHUNK]], seen[j[at : at + CHUNK]]) for at in range(0, len(i), CHUNK)]
+        )
+        floor = lengths.mean() * 1e-9 if len(lengths) and lengths.any() else 1.0  # a road of no length is no road
+        w = np.maximum(lengths, floor)
+        self.matrix = coo_array((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), (count, count)).tocsr()
+
+    def route(self, start: np.ndarray, end: np.ndarray) -> Route:
+        """Return the shortest way over the roads from one code (d,) to another, neither of which need be on the graph.
+
+        An end is tied to the codes nearest to it. Two ends that are each other's fellows may be tied directly.
+        """
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import dijkstra
+
+        country = self.country
+        z, count = country.z, len(country.z)
+        ends = np.stack([start, end]).astype(np.float64)
+        rows, far = country.near.find(country.own(ends), max(1, country.k))
+        seen = self.ruler.see(np.concatenate([ends, z[rows[0]], z[rows[1]]]))
+        from_start = self.ruler.apart(seen[:1], seen[2 : 2 + len(rows[0])])
+        to_end = self.ruler.apart(seen[1:2], seen[2 + len(rows[0]) :])
+        tiny = float(np.finfo(float).tiny)
+        roads = self.matrix
+        with_start = csr_array(
+            (
+                np.r_[roads.data, np.maximum(from_start, tiny)],
+                np.r_[roads.indices, rows[0]],
+                np.r_[roads.indptr, roads.indptr[-1] + len(rows[0])],
+            ),
+            (count + 1, count + 1),
+        )
+        way, before = dijkstra(with_start, indices=count, return_predecessors=True)
+        last = int((way[rows[1]] + to_end).argmin())
+        direct = float(self.ruler.apart(seen[:1], seen[1:2])[0])
+        apart = float(np.linalg.norm(ends[1] / country.unit - ends[0] / country.unit))
+        if apart <= max(far[0, -1], far[1, -1]) and direct <= way[rows[1][last]] + to_end[last]:
+            return Route(ends, np.array([direct]), np.array([False]))
+        stops = [int(rows[1][last])]
+        while before[stops[-1]] != count:
+            stops.append(int(before[stops[-1]]))
+        stops.reverse()
+        pairs = [(min(a, b), max(a, b)) for a, b in pairwise(stops)]
+        outside = country.empty(ends)
+        bridges = [bool(outside[0]), *(pair in country.invented for pair in pairs), bool(outside[1])]
+        steps = [way[stop] for stop in stops]
+        lengths = np.diff(np.r_[0.0, steps, steps[-1] + to_end[last]])
+        return Route(np.concatenate([ends[:1], z[stops], ends[1:]]), lengths, np.array(bridges))
+
+
+def _spread(z: np.ndarray) -> float:
+    """The codes' mean distance from their centre, or 1 where they have none."""
+    largest = float(np.abs(z).max())
+    return largest * float(np.sqrt(np.square(z / largest).sum(axis=1).mean())) if largest > 0 else 1.0
+
+
+class Pictures:
+    """The ruler of pictures: how much those of two codes differ, |g(a) - g(b)|, seen with the manifold's own ruler."""
+
+    def __init__(self, manifold: Manifold) -> None:
+        self.manifold = manifold
+        self.turn: np.ndarray | None = None
+
+    def see(self, z: np.ndarray, what: str = STEP) -> np.ndarray:
+        """What the ruler sees of each code, float32 (n, m), of large pictures a random projection: distances stay."""
+        x = self.manifold.look(z.astype(np.float32), what)
+        if x.shape[1] > WIDEST:  # Johnson, Lindenstrauss 1984: to within some 3 %
+            if self.turn is None:
+                self.turn = seeds.numpy_stream(0).standard_normal((x.shape[1], WIDEST)) / np.sqrt(WIDEST)
+            x = x @ self.turn
+        return x.astype(np.float32)
+
+    def apart(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.linalg.norm((b - a).astype(np.float64), axis=1)
+
+
+_kept: weakref.WeakKeyDictionary[Nearest, dict[Any, Any]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def kept(manifold: Manifold, key: tuple[Any, ...], make: Any, of: tuple[Any, ...] = ()) -> Any:
+    """Return what `make()` made for these codes and whatever it is made `of`, made once, kept as long as the codes are.
+
+    Two who ask at once wait for one making.
+    """
+    whose = tuple(getattr(part, "__self__", part) for part in of)  # of a method its generator
+    with _lock:
+        of_codes = _kept.setdefault(manifold.near, {})
+        entry = of_codes.setdefault((*key, *map(id, whose)), [threading.Lock(), None, whose])  # `whose` keeps its ids
+    with entry[0]:
+        if entry[1] is None:
+            entry[1] = make()
+    return entry[1]
+
+
+def country(manifold: Manifold, k: int = 10) -> Country:
+    """Return the graph of a manifold's real codes with k fellows each, its roads not yet measured."""
+    return kept(manifold, ("country", k), lambda: Country(manifold.near.z, k))
+
+
+def roads(manifold: Manifold, k: int = 10) -> Roads:
+    """Return the roads of a manifold's real codes, as long as their pictures differ."""
+    of = (manifold.decoder, manifold.ruler)
+    return kept(manifold, ("roads", k), lambda: Roads(country(manifold, k), Pictures(manifold)), of)
