@@ -38,6 +38,7 @@ SHOWN = (  # what the table shows, and which way is better
     ("clustering", max),
 )
 MEASURED = [name for name, _ in SHOWN]
+HELD_OUT = "measure on the train split's last pictures, which no run trains on: to choose knobs by, never the test split"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--families", help="some of the families, by commas [all with a decoder to train]")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--pythae", action="store_true", help="train pythae's models beside")
+    parser.add_argument("--held-out", action="store_true", help=HELD_OUT)
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     given = parser.parse_args(arguments)
@@ -81,7 +83,7 @@ def one(
     """Train, or go on, or just read, one run, its knobs at their defaults but for `changes`; return its figures."""
     marked = family if variant == "full" else f"{family}_without_{variant}"
     folder = Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
-    figures = folder.with_suffix(".json")
+    figures = folder.with_suffix(".held-out.json" if given.held_out else ".json")
     if figures.is_file():
         return files.read_json(figures)
     known = {knob.name for knob in models.card_of(family).knobs}
@@ -107,7 +109,8 @@ def one(
     generator = begun.finished or begun.training.finish()
     generator.name = folder.name
     begun.choose_sampler(generator, lambda stage: None)
-    found = measures.flat(measures.report(generator, begun.train, begun.test, seed, MEASURED))
+    against = begun.held_out if given.held_out else begun.test
+    found = measures.flat(measures.report(generator, begun.train, against, seed, MEASURED))
     found |= {"seconds": round(begun.training.seconds, 1), "images": begun.training.seen}
     files.write_json(figures, found)
     return found

@@ -156,7 +156,7 @@ class Run:
         for name in names:
             progress(f"fitting the {name} sampler")
             candidates[name] = samplers.fit(name, z, seed)
-        held_out = self.train.take(np.arange(len(self.train) - kept, len(self.train)))
+        held_out = self.held_out
 
         def score(sampler: Any) -> float:
             from manigen import measures
@@ -168,6 +168,11 @@ class Run:
         chosen = choice.choose(candidates, score, z, generator.encode(held_out.float()), seed, "Frechet distance")
         generator.sampler = None if chosen.name == "normal" else candidates[chosen.name]
         return chosen
+
+    @property
+    def held_out(self) -> Images:
+        """The last pictures of the train split: the model does not train on them, and choices are made by them."""
+        return self.train.take(np.arange(len(self.train) - self._held_out(), len(self.train)))
 
     def _held_out(self) -> int:
         """How many pictures, the last of the train split, the model does not train on."""

@@ -535,3 +535,16 @@ def test_a_grid_of_codes_is_convolutions_only_and_refuses_what_it_cannot_lay_out
 def test_a_code_too_large_for_its_numbers_is_refused_without_a_warning() -> None:
     with pytest.raises(BadInput, match="row 1 holds NaN or infinity"):
         small("vae").decode(np.array([[0.0] * 5, [1e300] * 5]))
+
+
+def test_a_grids_first_weights_let_a_signal_through_where_torchs_own_let_it_fade() -> None:
+    model = models.build("autoencoder", (1, 32, 32), dim=64, width=16, layout="grid")
+    for layer in model.decoder.modules():
+        if isinstance(layer, torch.nn.ConvTranspose2d):
+            layer.reset_parameters()
+    z = torch.randn(64, 64)
+    with torch.no_grad():
+        faded = model.decoder.logits(z).std(0).mean()
+        fresh = models.build("autoencoder", (1, 32, 32), dim=64, width=16, layout="grid").decoder.logits(z).std(0).mean()
+    assert 0.5 < fresh < 3
+    assert faded < 0.2 * fresh

@@ -4,7 +4,10 @@ An encoder halves the picture with strided 4x4 convolutions until it is at most 
 4x4 kernels at stride 2 cover every pixel equally often, which keeps checkerboards out (Odena, Dumoulin, Olah 2016,
 "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard). SiLU keeps the decoder
 smooth, so that its Jacobian is a usable metric. A code is laid out `flat`, behind a dense layer, or as a `grid` of 2x2
-places with d / 4 channels each, with convolutions only (the layout of the lines benchmark of Berthelot et al. 2018).
+places with d / 4 channels each, with convolutions only (the layout of the lines benchmark of Berthelot et al. 2018). It
+is twice as deep, and torch's usual first weights let the signal fade by a third at every layer: it then settles on an
+empty picture and stays there. So a grid's first weights keep the signal as large as it came (He, Zhang, Ren, Sun 2015,
+"Delving Deep into Rectifiers", https://arxiv.org/abs/1502.01852, with SiLU's own gain).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from manigen.errors import BadInput
 
 SMALLEST = 7  # the width at which halving stops
 GRID = 2  # the width a code laid out as a grid has
+GAIN = 1.68  # 1 / (E silu(x)^2)^(1/2) for x ~ N(0, 1): what keeps a signal's size through SiLU
 
 DIM = Knob("dim", 16, "How many numbers a code has.", 1, 512)
 WIDTH = Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256)
@@ -62,6 +66,8 @@ class Encoder(nn.Module):
             if layout == "flat"
             else nn.Conv2d(channels[-1], out // GRID**2, 3, padding=1)
         )
+        if layout == "grid":
+            _keep_size(self)
 
     def features(self, x: Tensor) -> Tensor:
         """The last layer's input (n, features): what a critic of this shape looks at."""
@@ -95,6 +101,8 @@ class Decoder(nn.Module):
             for before, after in pairwise(channels)
         )
         self.last = nn.Conv2d(max(channels[-1], width // 2), shape[0], 3, padding=1)
+        if layout == "grid":
+            _keep_size(self)
 
     def logits(self, z: Tensor) -> Tensor:
         if isinstance(self.first, nn.Linear):
@@ -118,6 +126,17 @@ class Perceptron(nn.Sequential):
         for before, after in pairwise(sizes):
             layers += [nn.Linear(before, after), nn.SiLU()]
         super().__init__(*layers[:-1])
+
+
+def _keep_size(network: nn.Module) -> None:
+    """Draw first weights with which a signal neither fades nor grows from one layer to the next; biases start at 0."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            taps = layer.kernel_size[0] * layer.kernel_size[1]
+            if isinstance(layer, nn.ConvTranspose2d):
+                taps //= layer.stride[0] * layer.stride[1]  # a place of the output is reached by so many
+            nn.init.normal_(layer.weight, std=GAIN / (layer.in_channels * taps) ** 0.5)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 def _sizes(shape: tuple[int, int, int], dim: int, layout: str) -> list[int]:
