@@ -30,6 +30,7 @@ ROOMS = {
     "projections": lambda idea: idea.embed,
     "paths": lambda idea: idea.trace,
     "measures": lambda idea: idea.measure,
+    "lessons": lambda idea: idea.scene,
 }
 IDEAS = [(room, name) for room in ROOMS for name in discover(f"manigen.{room}")]
 

@@ -9,6 +9,7 @@ of a channel wins) and what the op needs:
     sweep   model, code, along [[...], ...] <= 64, here [...], at [...] <= 33, levels      pictures along lines of codes
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
     walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257     a path's pictures, all of them
+    scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     ping                                                           device and times, nothing else
 
 A reply with pictures is one binary frame; `ping` and mistakes are answered in JSON text, the latter as {id, error}.
@@ -42,6 +43,7 @@ MOST_ENDS = 16
 MOST_STEPS = 257
 MOST_LINES, MOST_STOPS = 64, 33  # lines of a sweep, pictures on each; together at most MOST_PICTURES
 MOST_DRAWS = 64
+MOST_KNOBS = 24  # of a lesson
 FARTHEST = 1e4  # largest number in a code or a place: beyond, squares of it leave float32
 RAW = 96 * 1024  # bytes of pictures that are sent as they are; more are compressed
 
@@ -113,6 +115,13 @@ class Walk(Ask):
     ends: tuple[End, ...]
     steps: int = 65
     map: str | None = None  # tell the codes' places on this map
+
+
+@dataclass(frozen=True)
+class Scene(Ask):
+    lesson: str
+    knobs: dict[str, int | float | str | bool]
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -321,6 +330,21 @@ def _end(entry: Any) -> End:
     return End(code=numbers(value, "a code")) if key == "code" else End(at=numbers(value, "at", (2, 3)))
 
 
+def _scene(message: Message, common: dict[str, Any]) -> Scene:
+    knobs = message.entries.get("knobs", {})
+    if not isinstance(knobs, dict) or len(knobs) > MOST_KNOBS:
+        raise BadInput(f"knobs must be an object of at most {MOST_KNOBS} values.")
+    for value in knobs.values():
+        if not isinstance(value, bool | int | float | str) or len(str(value)) > 200:
+            raise BadInput("A knob's value must be a number, true or false, or a short text.")
+    return Scene(
+        **common,
+        lesson=message.word("lesson"),
+        knobs=knobs,
+        language=message.choice("language", ("en", "zh")) if "language" in message.entries else "en",
+    )
+
+
 def _ping(message: Message, common: dict[str, Any]) -> Ping:
     return Ping(**common)
 
@@ -332,6 +356,7 @@ _OPS: dict[str, Callable[[Message, dict[str, Any]], Ask]] = {
     "sweep": _sweep,
     "sample": _sample,
     "walk": _walk,
+    "scene": _scene,
     "ping": _ping,
 }
 

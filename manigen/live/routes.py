@@ -35,7 +35,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from manigen.errors import BadInput, ManigenError, unknown
-from manigen.live import protocol
+from manigen.live import protocol, scenes
 from manigen.live.content import YEAR
 from manigen.live.engine import Engine, cpu_name, device_name, in_words, one_thread
 from manigen.live.jobs import WISHES, Wish
@@ -202,7 +202,7 @@ class Connection:
         self.channels: set[str] = set()  # those with a wish under way
         self.outbox: deque[tuple[str, bytes | str]] = deque()  # at most one reply a channel: see Engine.submit
         self.filled = asyncio.Event()
-        self.slow: dict[str, tuple[Any, float]] = {}  # by channel, the newest walk that waits for its turn
+        self.slow: dict[str, tuple[Any, float]] = {}  # by channel, the newest walk or scene that waits for its turn
         self.walking = False
         self.warned = 0.0
 
@@ -267,7 +267,7 @@ class Connection:
     async def _take(self, ask: protocol.Ask, received: float) -> None:
         if len(self.channels | {ask.channel}) > CHANNELS:
             raise BadInput(f"At most {CHANNELS} channels may be under way at once; wait for a reply.")
-        if isinstance(ask, protocol.Walk):
+        if isinstance(ask, protocol.Walk | protocol.Scene):
             self.channels.add(ask.channel)
             self.slow[ask.channel] = ask, received
             if not self.walking:
@@ -280,11 +280,14 @@ class Connection:
         self._submit(WISHES[type(ask)](opened, ask, self._made), received)
 
     async def _walk(self) -> None:
-        """Search the waiting walks' paths, one at a time for each browser."""
+        """Search the waiting walks' paths and draw the waiting scenes, one at a time for each browser."""
         while self.slow:
             channel, (ask, received) = next(iter(self.slow.items()))
             del self.slow[channel]
             try:
+                if isinstance(ask, protocol.Scene):
+                    self._put(channel, await self.loop.run_in_executor(self.live.walkers, scenes.answer, ask))
+                    continue
                 wish = await self.loop.run_in_executor(self.live.walkers, self._search, ask)
             except Exception as error:
                 self._put(channel, _mistake(ask.id, str(in_words(error))))

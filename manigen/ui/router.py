@@ -38,6 +38,7 @@ page = st.navigation(
         st.Page(PAGES / "interpolate.py", title=text("interpolate"), icon=":material/conversion_path:"),
         st.Page(PAGES / "sliders.py", title=text("sliders"), icon=":material/tune:"),
         st.Page(PAGES / "compare.py", title=text("compare"), icon=":material/compare:"),
+        st.Page(PAGES / "learn.py", title=text("learn"), icon=":material/school:"),
     ],
     position="top",
 )

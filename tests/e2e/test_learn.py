@@ -1,0 +1,140 @@
+"""Learn in a real browser: lessons from start to end, in both languages, before a class, by keyboard, and readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manigen import lessons
+
+pytestmark = pytest.mark.e2e
+SHOWN = ".mg-learn .mg-scene[data-shown]:not([hidden])"
+
+
+def go_on(one: Any, step: str) -> None:
+    one.page.locator(".mg-turn .mg-main").click()
+    one.page.wait_for_selector(f'.mg-learn[data-step="{step}"]')
+
+
+@pytest.mark.parametrize("name", lessons.in_order())
+def test_a_lesson_runs_from_its_prediction_to_its_summary(name: str, visit: Callable[..., Any]) -> None:
+    tongue = "zh" if lessons.cards()[name].facts["number"] % 2 else "en"
+    lesson, numbers = lessons.open_lesson(name).lesson, lessons.numbers(name)
+    one = visit(f"/learn?lesson={name}&lang={tongue}")
+    one.page.wait_for_selector(".mg-option")
+    assert one.page.locator(".mg-lesson-head h1").inner_text() == lesson.title.in_(tongue)
+    assert one.page.locator(".mg-knob:visible").count() == 0, "locked until a prediction is made"
+    assert one.page.locator(".mg-steps button:enabled").count() == 1
+    right = lesson.prediction.answer(numbers)
+    one.page.locator(".mg-option").nth(right).click()
+    assert one.page.locator(".mg-option:enabled").count() == 0, "locked in"
+    go_on(one, "try")
+    one.page.wait_for_selector(SHOWN)
+    assert one.page.locator(".mg-panels figure:visible").count() >= 1
+    go_on(one, "reveal")
+    assert lesson.reveal.in_(tongue, numbers) in one.page.locator(".mg-surprise").inner_text()
+    go_on(one, "check")
+    for i, check in enumerate(lesson.checks):
+        one.page.locator(".mg-check").nth(i).locator(".mg-option").nth(check.answer(numbers)).click()
+    assert one.page.locator(".mg-feedback.mg-right").count() == len(lesson.checks)
+    go_on(one, "why")
+    assert one.page.locator(".mg-formula math").count() == 1
+    go_on(one, "play")
+    assert "def scene" in one.page.locator(".mg-code code").text_content()
+    go_on(one, "end")
+    n = len(lesson.checks) + 1
+    assert one.page.locator(".mg-score").inner_text().count(str(n)) == 2
+
+
+def test_a_slider_of_a_lesson_moves_the_picture_while_it_is_held(visit: Callable[..., Any]) -> None:
+    one = visit("/learn?lesson=turning_bar")
+    one.page.locator(".mg-option").first.click()
+    go_on(one, "try")
+    one.page.wait_for_selector(SHOWN)
+    x, y = one.place(0.2, 0.5, "#knob-angle")
+    one.page.mouse.move(x, y)
+    one.page.mouse.down()
+    seen = {
+        one.changes(lambda at=at: one.page.mouse.move(x + at, y), ".mg-picture-panel canvas") for at in (60, 120, 180)
+    }
+    one.page.mouse.up()
+    assert len(seen) == 3
+    one.until("() => location.search.includes('angle')")
+
+
+def test_a_link_opens_the_same_picture_for_everybody(visit: Callable[..., Any]) -> None:
+    link = "/learn?lesson=turning_bar&step=play&knobs=angle:77~between:0.25&present=1"
+    pictures = []
+    for _ in range(2):
+        one = visit(link)
+        one.page.wait_for_selector(SHOWN)
+        one.until("() => document.querySelector('output[for=knob-angle]')?.textContent === '77'")
+        pictures.append(one.picture(".mg-picture-panel canvas"))
+    assert pictures[0] == pictures[1]
+
+
+def test_a_class_is_led_by_the_keyboard_alone(visit: Callable[..., Any]) -> None:
+    one = visit("/learn?lesson=bottleneck&present=1", width=1280, height=720, color_scheme="dark")
+    one.page.wait_for_selector(".mg-presenting")
+    assert (
+        one.page.evaluate("getComputedStyle(document.querySelector('.mg-presenting')).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
+    one.page.keyboard.press("ArrowRight")
+    one.page.wait_for_selector('[data-step="try"]')
+    one.page.keyboard.press("Space")
+    one.page.wait_for_selector('[data-step="reveal"]')
+    one.page.keyboard.press("ArrowLeft")
+    one.page.wait_for_selector('[data-step="try"]')
+    one.page.keyboard.press("b")
+    assert one.page.locator(".mg-blank").is_visible()
+    one.page.keyboard.press("b")
+    assert not one.page.locator(".mg-blank").is_visible()
+    assert re.match(r"\d+:\d\d / 8:00", one.page.locator(".mg-timer").inner_text())
+    one.page.keyboard.press("Escape")
+    one.page.wait_for_selector(".mg-learn:not(.mg-presenting)")
+
+
+def test_an_answer_outlives_a_change_of_language_and_goes_on_the_sheet(visit: Callable[..., Any]) -> None:
+    one = visit("/learn?lesson=turning_bar")
+    one.page.locator(".mg-option").nth(0).click()
+    one.page.get_by_role("button", name="中文").click()
+    one.page.wait_for_selector("text=什么是流形")
+    assert one.page.locator('.mg-option[aria-pressed="true"]').count() == 1
+    with one.page.expect_download() as waiting:
+        one.page.get_by_role("button", name="我的学习单").click()
+    sheet = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert 'lang="zh-Hans"' in sheet and 'class="chosen"' in sheet
+
+
+def test_the_overview_has_a_picture_for_every_lesson_and_opens_them(visit: Callable[..., Any]) -> None:
+    one = visit("/learn")
+    one.page.wait_for_selector(".mg-lesson-card")
+    assert one.page.locator(".mg-lesson-card").count() == len(lessons.in_order())
+    one.until("() => [...document.querySelectorAll('.mg-lesson-face img')].every((image) => image.naturalWidth > 0)")
+    one.page.locator('[data-lesson="holes"]').click()
+    one.page.wait_for_selector('.mg-learn[data-lesson="holes"]')
+    one.page.locator(".mg-link").first.click()
+    one.page.wait_for_selector(".mg-lesson-card")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_nothing_stands_in_the_way_of_a_reader(scheme: str, width: int, visit: Callable[..., Any]) -> None:
+    """axe-core: no serious violation in our own part of the page; and nothing sticks out to the side."""
+    from axe_core_python.sync_playwright import Axe
+
+    one = visit("/learn?lesson=turning_bar", width=width, height=844, color_scheme=scheme)
+    one.page.locator(".mg-option").nth(1).click()
+    for step in ("try", "reveal", "check", "why", "play", "end"):
+        go_on(one, step)
+        if step in ("try", "reveal", "play"):
+            one.page.wait_for_selector(SHOWN)
+        found = Axe().run(one.page, context=".mg-learn")["violations"]
+        serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+        bad = [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in serious]
+        assert bad == [], step
+        assert one.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), step

@@ -1,0 +1,261 @@
+"""Lessons: what they say is what they measure, in both languages; what they show is a pure function of its knobs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from string import Formatter
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from manigen import files, lessons
+from manigen.datasets import bars
+from manigen.errors import BadFile, BadInput
+from manigen.lessons import _bench, _svg, _wire
+from manigen.lessons.base import Plot, Scene, Words
+from manigen.ui import sheets
+from manigen.ui.text import CHINESE, ENGLISH
+
+NAMES = lessons.in_order()
+
+
+def module(name: str) -> ModuleType:
+    return lessons.open_lesson(name)
+
+
+def words_in(value: Any) -> Iterator[Words]:
+    """Every sentence in a lesson, or a part of one."""
+    if isinstance(value, Words):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from words_in(part)
+    elif isinstance(value, dict):
+        yield from words_in(list(value.values()))
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from words_in(getattr(value, field.name))
+
+
+def blanks(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+# --- what they say ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, dict[str, Any]]:
+    """Every lesson's figures, measured again."""
+    return {name: module(name).numbers() for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figures_that_ship_are_those_that_are_measured(name: str, measured: dict[str, dict[str, Any]]) -> None:
+    shipped = files.read_json(_bench.FOLDER / "numbers.json")[name]
+    assert shipped.keys() == measured[name].keys()
+    for key, value in measured[name].items():
+        if isinstance(value, float):
+            assert shipped[key] == pytest.approx(value, rel=0.02, abs=0.01), key
+        else:
+            assert shipped[key] == value, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_lesson_claims_is_so(name: str, measured: dict[str, dict[str, Any]]) -> None:
+    claims = module(name).claims
+    assert claims
+    assert [what for what, holds in claims if not holds(measured[name])] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_has_all_its_parts(name: str) -> None:
+    lesson, card = module(name).lesson, module(name).card
+    numbers = lessons.numbers(name)
+    assert 2 <= len(lesson.checks) <= 3
+    for question in (lesson.prediction, *lesson.checks):
+        assert 2 <= len(question.options) <= 4
+        assert 0 <= question.answer(numbers) < len(question.options)
+        assert question.why.en
+    known = {knob.name for knob in card.knobs}
+    assert set(lesson.tries) <= known and set(lesson.shows) <= known
+    assert {key.split("=")[0] for key in lesson.knobs} <= known
+    assert lesson.title.en == card.title
+    assert lesson.usually_wrong.en
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lesson_says_the_same_in_both_languages(name: str) -> None:
+    numbers = lessons.numbers(name)
+    for words in words_in(module(name).lesson):
+        assert blanks(words.en) == blanks(words.zh), words
+        assert words.in_("en", numbers) and words.in_("zh", numbers)
+        if re.search("[a-z]{4}", re.sub(r"\{.*?\}|Isomap|UMAP|beta", "", words.en)):
+            assert re.search(r"[\u4e00-\u9fff]", words.zh), words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reveal_states_its_figures_as_blanks(name: str) -> None:
+    """A figure that is typed in would stay when the model changes; a knob's choices and single digits are words."""
+    lesson = module(name).lesson
+    choices = "|".join(str(choice) for knob in module(name).card.knobs for choice in knob.choices)
+    assert blanks(lesson.reveal.en)
+    for words in (lesson.reveal, lesson.prediction.why):
+        assert not re.search(r"\d[\d.,]*\d", re.sub(rf"\{{.*?\}}|\b({choices or 'none'})\b", "", words.en)), words.en
+
+
+# --- what they show ---------------------------------------------------------------------------------------------------
+
+
+def settings(name: str) -> list[dict[str, Any]]:
+    """The defaults, every choice, and both ends of every number."""
+    found: list[dict[str, Any]] = [{}, dict(module(name).lesson.shows)]
+    for knob in module(name).card.knobs:
+        ends = [end for end in (knob.low, knob.high) if end is not None]
+        kind = type(knob.default)
+        found += [{knob.name: value} for value in knob.choices or ([True] if kind is bool else [kind(e) for e in ends])]
+    return found
+
+
+def arrays(scene: Scene) -> bytes:
+    described, payload = _wire.pack(scene, "en")
+    return repr(described).encode() + payload
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scene_is_a_function_of_its_knobs_and_can_be_sent_and_printed(name: str) -> None:
+    words = {key: said for key, said in ENGLISH.items() if key.startswith("learn_") or key == "generated"}
+    for knobs in settings(name):
+        scene = lessons.scene(name, knobs)
+        assert scene.panels
+        described, payload = _wire.pack(scene, "zh")
+        for ref in refs(described):
+            size = math.prod(ref["shape"]) * {"u1": 1, "i2": 2, "f4": 4}[ref["type"]]
+            assert ref["at"] % 8 == 0 and ref["at"] + size <= len(payload)
+        assert arrays(scene) == arrays(lessons.scene(name, knobs)), knobs
+        assert len(payload) < 1_000_000
+        sheet = sheets.drawn(scene, "en", words)
+        assert sheet.count("<figure") == len(scene.panels)
+
+
+def refs(described: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(described, dict) and {"at", "shape", "type"} <= described.keys():
+        yield described
+    elif isinstance(described, dict | list):
+        for part in described.values() if isinstance(described, dict) else described:
+            yield from refs(part)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_knob_changes_what_is_seen(name: str) -> None:
+    """A knob that moves nothing teaches nothing; it may take another knob to be heard."""
+    module_ = module(name)
+    seen = [arrays(lessons.scene(name, knobs)) for knobs in settings(name)]
+    for knob in module_.card.knobs:
+        if knob.name in ("picks", "show", "seed"):
+            continue
+        base = [one | other for one in settings(name) for other in settings(name) if knob.name not in other]
+        ends = (
+            [knob.low, 0.6 * knob.low + 0.4 * knob.high]
+            if knob.low is not None
+            else list(knob.choices) or [False, True]
+        )
+        kind = type(knob.default)
+        assert any(
+            arrays(lessons.scene(name, {**knobs, knob.name: kind(ends[0])}))
+            != arrays(lessons.scene(name, {**knobs, knob.name: kind(ends[-1])}))
+            for knobs in [{}, dict(module_.lesson.shows), *base[: 3 * len(seen)]]
+        ), knob.name
+
+
+def test_a_knob_out_of_range_is_refused() -> None:
+    with pytest.raises(BadInput, match="angle"):
+        lessons.scene("turning_bar", {"angle": 500})
+
+
+def test_a_prepared_file_that_was_changed_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_bench, "FOLDER", tmp_path)
+    files.write_npz(tmp_path / "digits.npz", {"pca_mse": np.zeros(3)})
+    files.write_json(tmp_path / "prepared.json", {"digits.npz": "0" * 64})
+    _bench.prepared.cache_clear()
+    with pytest.raises(BadFile, match=r"digits\.npz"):
+        _bench.prepared("digits")
+    _bench.prepared.cache_clear()
+
+
+# --- single lessons against what is known otherwise -------------------------------------------------------------------
+
+
+def test_the_bar_of_the_first_lesson_is_the_data_set_s() -> None:
+    shown = lessons.scene("turning_bar", {"angle": 45.0, "thickness": 3.0}).panels[0]
+    assert np.array_equal(shown.x[0, :, :, 0], bars.draw(np.pi / 4, 3.0)[0, 0])
+
+
+def test_half_way_in_pixels_is_the_mean_of_both_bars_and_on_the_sheet_the_bar_between() -> None:
+    walked, mixed = lessons.scene("turning_bar", {"angle": 0.0, "between": 0.5}).panels[0].x
+    ends = bars.draw(np.array([0.0, np.pi / 2]), 4.0)[:, 0].astype(float)
+    assert np.abs(mixed[:, :, 0] - ends.mean(0)).max() <= 1
+    assert np.array_equal(walked[:, :, 0], bars.draw(np.pi / 4, 4.0)[0, 0])
+
+
+def test_distance_to_bars_is_zero_for_a_bar_and_grows_off_the_sheet() -> None:
+    lesson = module("turning_bar")
+    assert lesson.distance_to_bars(lesson.picture(30.0, 2.0))[0] == pytest.approx(0, abs=1e-3)
+    assert lesson.distance_to_bars(np.full((1, 32, 32, 1), 255, np.uint8))[0] > 15
+
+
+def test_the_reconstructions_errors_of_the_bottlenecks_are_what_their_codes_say() -> None:
+    """The bars' heights come from the cards; the codes that ship carry each held-out picture's own error."""
+    lesson = module("bottleneck")
+    for size, error in zip(lesson.SIZES, lesson.errors(), strict=True):
+        codes = _bench.codes(lesson.model(size))
+        assert codes.error[codes.split == 1].mean() == pytest.approx(error, rel=0.05)
+
+
+def test_precision_and_recall_of_the_last_lesson_are_right_at_both_ends() -> None:
+    lesson = module("trust")
+    rng = np.random.default_rng(0)
+    real = rng.standard_normal((200, 4)).astype("f")
+    assert lesson.both(real, real) == (1.0, 1.0)
+    assert lesson.both(real, real + 100) == (0.0, 0.0)
+    precision, recall = lesson.both(real, real[:1] + 1e-3 * rng.standard_normal((200, 4)).astype("f"))
+    assert precision == 1.0 and recall < 0.1
+
+
+def test_a_quiz_is_half_generated_and_tells_the_truth_when_asked() -> None:
+    quiz = lessons.scene("trust", {"show": True, "picks": "0-1-99"}).panels[0]
+    assert sum(caption.en == "generated" for caption in quiz.captions) == 6
+    assert quiz.picked == (0, 1)
+    assert not lessons.scene("trust", {"picks": "0"}).panels[0].captions
+
+
+# --- on paper ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sheet", "worksheet", "teacher"])
+@pytest.mark.parametrize("tongue", ["en", "zh"])
+def test_a_sheet_holds_answers_only_where_it_should(kind: str, tongue: str) -> None:
+    words = CHINESE if tongue == "zh" else ENGLISH
+    kept = [{"angle": 10.0, "between": 0.5}] if kind == "sheet" else []
+    page = sheets.page(
+        kind, "turning_bar", tongue, words, {"prediction": 1} if kind == "sheet" else {}, kept, "<math/>"
+    )
+    why = module("turning_bar").lesson.prediction.why.in_(tongue, lessons.numbers("turning_bar"))
+    assert (why in page) == (kind != "worksheet")
+    assert ('class="right"' in page) == (kind != "worksheet")
+    assert ('class="chosen"' in page) == (kind == "sheet")
+    assert page.count("<svg") == (1 if kind == "sheet" else 0)
+    assert not re.search(r"\{\w+", page.split("</style>")[1])
+
+
+def test_a_plot_on_paper_puts_its_corners_in_its_corners() -> None:
+    from manigen.lessons.base import Dots, say
+
+    plot = Plot(say("a", "b"), (Dots(np.array([[0.0, 0.0], [1.0, 1.0]])),), say("c", "d"))
+    drawn = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', _svg.svg(plot, "en"))
+    assert [(float(x), float(y)) for x, y in drawn] == [(0.0, 420.0), (420.0, 0.0)]
