@@ -38,7 +38,9 @@ SHOWN = (  # what the table shows, and which way is better
     ("clustering", max),
 )
 MEASURED = [name for name, _ in SHOWN]
-HELD_OUT = "measure on the train split's last pictures, which no run trains on: to choose knobs by, never the test split"
+HELD_OUT = (
+    "measure on the train split's last pictures, which no run trains on: to choose knobs by, never the test split"
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -545,6 +545,8 @@ def test_a_grids_first_weights_let_a_signal_through_where_torchs_own_let_it_fade
     z = torch.randn(64, 64)
     with torch.no_grad():
         faded = model.decoder.logits(z).std(0).mean()
-        fresh = models.build("autoencoder", (1, 32, 32), dim=64, width=16, layout="grid").decoder.logits(z).std(0).mean()
+        fresh = (
+            models.build("autoencoder", (1, 32, 32), dim=64, width=16, layout="grid").decoder.logits(z).std(0).mean()
+        )
     assert 0.5 < fresh < 3
     assert faded < 0.2 * fresh

@@ -15,8 +15,8 @@ To add a path, write one file with a `card` and
 
 with `start` and `end` codes (d,), and `manifold` a `Manifold`: `manifold.decode` where the path looks at pictures,
 `manifold.near` where it looks at real codes; whoever did not give them is told so in a sentence. `straight` and
-`great_circle`, closed forms, need neither; `graph` walks over roads between real codes, `density` searches downhill from
-there. A path that is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
+`great_circle`, closed forms, need neither; `graph` walks over roads between real codes, `density` searches downhill
+from there. A path that is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
 """
 
 from __future__ import annotations
