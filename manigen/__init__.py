@@ -39,9 +39,16 @@ def fit_map(z: Any, method: str = "umap", seed: int = 0, **knobs: Any) -> Map:
 
 
 def walk(
-    generator: Any, start: Any, end: Any, kind: str = "geodesic", steps: int = 65, codes: Any = None, **knobs: Any
+    generator: Any,
+    start: Any,
+    end: Any,
+    kind: str = "geodesic",
+    steps: int = 65,
+    codes: Any = None,
+    even: bool = False,
+    **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes from `start` to `end`; see `manigen.paths.walk`."""
     from manigen import paths
 
-    return paths.walk(generator, start, end, kind, steps, codes, **knobs)
+    return paths.walk(generator, start, end, kind, steps, codes, even, **knobs)

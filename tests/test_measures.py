@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from manigen import measures
-from manigen.datasets import Images
+from manigen.datasets import Images, lines
 from manigen.discovery import discover
 from manigen.errors import BadFile, BadInput, NotPossible, UnknownName
 from manigen.measures import (
@@ -192,7 +192,7 @@ def test_a_report_has_every_measure_that_can_be_taken_and_all_of_them_are_number
     model, held_out = linear(), pictures(80, labels=rng.integers(0, 2, 80))
     train = pictures(120, 2, labels=rng.integers(0, 2, 120), split="train")
     found = measures.report(model, train, held_out, cached=False)
-    assert set(found) == ALL - {"class_histogram", "parameters"}  # no classifier, no torch
+    assert set(found) == ALL - {"class_histogram", "parameters", "interpolation"}  # no classifier, no torch, no angle
     for name, result in found.items():
         assert np.isfinite(result.value) and (result.real is None or np.isfinite(result.real)), name
         assert result.n >= 1
@@ -811,3 +811,68 @@ def test_real_mnist_reaches_the_published_ceilings(needs_data):
     assert abs(found["kernel_distance"].real) < 0.02
     for result in found.values():
         assert result.n == 2000
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+class Turning:
+    """A generator that is perfect on lines: its code is the point of a circle that the line ends at."""
+
+    encodes, shape = True, (1, 32, 32)
+
+    def encode(self, x):
+        rows, columns = np.mgrid[:32, :32]
+        weight = x[:, 0] / x[:, 0].sum(axis=(1, 2), keepdims=True)
+        across, up = (weight * (columns - 15.5)).sum(axis=(1, 2)), -(weight * (rows - 15.5)).sum(axis=(1, 2))
+        return np.stack([across, up], axis=1).astype("f")
+
+    def decode(self, z):
+        return lines.draw(np.arctan2(z[:, 1], z[:, 0])).astype("f") / 255
+
+    def sample(self, n, seed=0):
+        return self.decode(np.random.default_rng(seed).normal(size=(n, 2)))
+
+
+def around(starts, ends, steps):
+    """Walk along the circle, the short way, at constant speed."""
+    a, b = (np.arctan2(z[:, 1], z[:, 0]) for z in (starts, ends))
+    turn = (b - a + np.pi) % (2 * np.pi) - np.pi
+    angle = a[:, None] + turn[:, None] * np.linspace(0, 1, steps)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=2)
+
+
+def test_interpolation_of_a_perfect_generator_is_nothing_along_the_circle_and_uneven_along_the_chord():
+    test = lines.read("test", n=80)
+    found = measures.flat(measures.report(Turning(), None, test, only=["interpolation"]))
+    assert found["mean_distance"] == found["interpolation"] < 1e-4  # every picture is a line, whichever the way
+    assert found["smoothness"] > 0.05 and found["interpolation_kind"] == "straight"
+    walker = measures.Walker(around, "circle")
+    found = measures.flat(measures.report(Turning(), None, test, only=["interpolation"], walker=walker))
+    assert found["smoothness"] < 0.02 and found["interpolation_kind"] == "circle" and found["interpolation_n"] == 40
+
+
+def test_interpolation_is_a_fades_distance_and_jump_where_pixels_are_mixed():
+    class Pixels(Turning):
+        def encode(self, x):
+            return x.reshape(len(x), -1)
+
+        def decode(self, z):
+            return np.clip(z.reshape(-1, 1, 32, 32), 0, 1)
+
+    found = measures.flat(measures.report(Pixels(), None, lines.read("test", n=80), only=["interpolation"]))
+    assert 4e-3 < found["mean_distance"] < 4e-2 and found["smoothness_median"] > 0.9
+
+
+def test_interpolation_is_left_out_where_no_angle_is_known():
+    test = lines.read("test", n=8)
+    assert not measures.report(Turning(), None, test.x, only=["interpolation"])
+
+
+def test_smoothness_is_nothing_at_constant_speed_and_most_of_all_for_one_jump():
+    from manigen.measures.interpolation import smoothness
+
+    even, jump = np.linspace(0, 3, 16), np.repeat([0.0, 2.0], 8)
+    across = np.linspace(6.0, 6.6, 16) % (2 * np.pi)  # over the angle 0, where numbers jump and lines do not
+    speeds, standing = smoothness(np.stack([even, jump, across, np.ones(16)]))
+    assert speeds == pytest.approx([0, 14 / 15, 0], abs=1e-9) and standing == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +22,8 @@ class Images:
 
     `x` is uint8 (n, c, h, w) in 0..255, with c = 1 (grey) or 3 (colour); `float` turns it into the x of the rest of
     the program, float32 in [0, 1]. `labels` is int64 (n,): the index into `classes`, or -1 where the class is unknown.
-    Data sets that are drawn also know the true `factors`, float32 (n, k), named by `factor_names`. `skipped` lists the
-    files that could not be read, as (name, reason).
+    Data sets that are drawn also know the true `factors`, float32 (n, k), named by `factor_names`, and `draw` the
+    picture of any others. `skipped` lists the files that could not be read, as (name, reason).
 
     Raises `BadInput` when an array has another type or shape, or a label points past the classes.
     """
@@ -36,6 +36,7 @@ class Images:
     factors: np.ndarray | None = None
     factor_names: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    draw: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype != np.uint8 or self.x.ndim != 4 or self.x.shape[1] not in (1, 3) or not self.x.size:

@@ -45,7 +45,7 @@ def read(split: str = "train", **knobs: Any) -> Images:
     """
     true = factors(split, **knobs)
     labels, classes = sectors(true[:, 0], 12, 2 * np.pi)
-    return Images(draw(true[:, 0]), labels, classes, "lines", split, true, ("angle",))
+    return Images(draw(true[:, 0]), labels, classes, "lines", split, true, ("angle",), draw=draw)
 
 
 def factors(split: str = "train", **knobs: Any) -> np.ndarray:

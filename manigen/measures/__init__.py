@@ -18,9 +18,10 @@ The one constraint: the same input and seed give the same number, in bounded mem
 estimated from a sample says so. Not promised: that one number is enough. A map can keep all neighbours and no distance,
 a blurred model can have the smallest error.
 
-To add one, write one file. `facts["needs"]`, some of ("encoder", "codes", "train", "labels", "classifier"), and
-`facts["fewest"]`, a number of held-out pictures, leave out what it cannot be measured on; `facts["features"] = True`
-has the features it compares in named beside the figure; `facts["best"]` is None where no value is better than another.
+To add one, write one file. `facts["needs"]`, some of ("encoder", "codes", "train", "labels", "classifier", "angle"),
+and `facts["fewest"]`, a number of held-out pictures, leave out what it cannot be measured on; `facts["features"] =
+True` has the features it compares in named beside the figure; `facts["best"]` is None where no value is better than
+another.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from manigen.cards import Card
 from manigen.discovery import discover
 from manigen.errors import NotPossible, unknown
 from manigen.measures import _cache
-from manigen.measures._context import Context, Result
+from manigen.measures._context import Context, Result, Walker
 from manigen.measures._features import make as train_features
 
-__all__ = ["Context", "Result", "cards", "flat", "of_generator", "of_map", "report", "train_features"]
+__all__ = ["Context", "Result", "Walker", "cards", "flat", "of_generator", "of_map", "report", "train_features"]
 
 
 def cards() -> dict[str, Card]:
@@ -65,13 +66,14 @@ def report(
     n: int = 10_000,
     progress: Callable[[int, int, str], None] = lambda done, of, title: None,
     cached: bool = True,
+    walker: Walker | None = None,
 ) -> dict[str, Result]:
     """Return every measure of a generator by name, or `only` those named, each beside its real-against-real value.
 
     `test` are held-out pictures and `train` those it learned from: `Images`, or arrays (n, c, h, w) of uint8 or in
     [0, 1]; `train` may be None, and no figure then has a real one beside it. `generator` is anything with
     `sample(n, seed)`; what needs codes, an encoder, labels or more pictures than there are is left out. `n` bounds the
-    pictures of each kind that are compared.
+    pictures of each kind that are compared; `walker` says how walks are walked, along straight lines without one.
 
     `progress` hears, before each measure, how many are done, of how many, and the title of the next; what it raises
     ends the report. Figures are kept in the user's cache by the hash of weights, pictures, seed and n, unless `cached`
@@ -79,7 +81,7 @@ def report(
 
     Raises `BadInput` where pictures are not of the generator's shape, `UnknownName` for a measure that is not there.
     """
-    context = Context(generator, test, train, seed, n)
+    context = Context(generator, test, train, seed, n, walker)
     asked = {name: module for name, module in _of("generator", only).items() if context.able(module.card)}
     of = _cache.key(context) if cached and asked else None
     found: dict[str, Result] = {}
@@ -127,6 +129,7 @@ def flat(results: Mapping[str, Result]) -> dict[str, float | int | str]:
         line |= {f"{name}_{what}": number for what, number in beside.items() if number is not None}
         if "features" in result.details:
             line["features"] = result.details["features"]
+        line |= result.details.get("beside", {})
     return line
 
 

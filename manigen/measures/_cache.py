@@ -44,6 +44,7 @@ def key(context: Context) -> str | None:
         digest.update(hashlib.sha256(content).digest())
     extractor = context.extractor if context.n > 1 else ""
     digest.update(f"{context.seed} {context.n} {getattr(context._test, 'name', '')} {extractor}".encode())
+    digest.update(context.walker.kind.encode())
     return digest.hexdigest()
 
 

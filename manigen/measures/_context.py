@@ -33,6 +33,23 @@ class Result:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Walker:
+    """How a measure walks between codes: `walk(starts (m, d), ends (m, d), steps)` gives codes (m, steps, d).
+
+    `kind` is what that way of walking is called; without another it is the straight line.
+    """
+
+    walk: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    kind: str
+
+
+def straight(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
+    """Return the codes (m, steps, d) on the lines from each start to its end."""
+    t = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
+    return (1 - t) * starts[:, None] + t * ends[:, None]
+
+
 class Context:
     """A generator beside the pictures it is measured on, with all that measures share.
 
@@ -43,8 +60,17 @@ class Context:
     `generator` is anything with `sample(n, seed)`; with `decode(z)` and `encode(x)` more can be measured.
     """
 
-    def __init__(self, generator: Any, test: Any, train: Any = None, seed: int = 0, n: int = 10_000) -> None:
+    def __init__(
+        self,
+        generator: Any,
+        test: Any,
+        train: Any = None,
+        seed: int = 0,
+        n: int = 10_000,
+        walker: Walker | None = None,
+    ) -> None:
         self.generator = generator
+        self.walker = walker or Walker(straight, "straight")
         self.seed = seeds.check(seed)
         self._test, self._train = test, train
         x = _pictures(test)
@@ -152,6 +178,11 @@ class Context:
         """Labels (n,) of the held-out pictures, -1 where unknown."""
         return _labels(self._test)[self.rows]
 
+    @property
+    def draw(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """What draws the true picture of any angle, where an angle is all there is to the held-out pictures."""
+        return getattr(self._test, "draw", None) if getattr(self._test, "factor_names", ()) == ("angle",) else None
+
     def able(self, card: Card) -> bool:
         """Whether a measure finds what it needs: codes, an encoder, training pictures, labels, a classifier, and n."""
         has = {
@@ -160,6 +191,8 @@ class Context:
             "train": lambda: self._train is not None,
             "labels": self._labelled,
             "classifier": lambda: bool(self.extractor.classes),
+            "angle": lambda: self.draw is not None,
+            "decodes": lambda: hasattr(self.generator, "decode"),
             "parameters": lambda: hasattr(self.generator, "parameters"),
         }
         return self.n >= card.facts.get("fewest", 1) and all(has[need]() for need in card.facts.get("needs", ()))

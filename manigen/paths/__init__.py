@@ -31,10 +31,11 @@ from manigen.cards import Card
 from manigen.discovery import discover, find
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
-from manigen.paths.base import Manifold, Trace, Walk, measured
+from manigen.paths.base import Manifold, Trace, Walk, evened, measured
 
 __all__ = ["Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
 
+FINER, FINE = 4, (129, 1025)  # times as many steps, from and to, by which a path is known before its steps are evened
 DEFAULT = "geodesic"  # not a file of this room: the kind that a generator's card names as its best
 
 
@@ -54,12 +55,20 @@ def kind_for(generator: Any, kind: str = DEFAULT) -> str:
 
 
 def walk(
-    generator: Any, start: Any, end: Any, kind: str = DEFAULT, steps: int = 65, codes: Any = None, **knobs: Any
+    generator: Any,
+    start: Any,
+    end: Any,
+    kind: str = DEFAULT,
+    steps: int = 65,
+    codes: Any = None,
+    even: bool = False,
+    **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes from code `start` (d,) to code `end` (d,), with its length and evenness.
 
     `generator` is anything with `decode(z)`: codes (k, d) to pictures (k, ...). `codes` are real codes (n, d), or a
-    `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data.
+    `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data. `even` spaces
+    the codes so that each step changes the picture equally.
     Raises `BadInput` for codes that are not finite or not of one width, `UnknownName` for a kind that is not there,
     `ManigenError` where the decoder returns NaN.
 
@@ -70,28 +79,41 @@ def walk(
     >>> way.length, way.evenness
     (5.0, 1.0)
     """
-    return walk_through(generator, (start, end), kind, steps, codes, **knobs)
+    return walk_through(generator, (start, end), kind, steps, codes, even, **knobs)
 
 
 def walk_through(
-    generator: Any, ends: Sequence[Any], kind: str = DEFAULT, steps: int = 65, codes: Any = None, **knobs: Any
+    generator: Any,
+    ends: Sequence[Any],
+    kind: str = DEFAULT,
+    steps: int = 65,
+    codes: Any = None,
+    even: bool = False,
+    **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn; otherwise as `walk`."""
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
     real = _nearest(codes)
-    trace = through(ends, kind, steps, generator.decode, real, **knobs)
+    trace = through(ends, kind, steps, generator.decode, real, even, **knobs)
     return measured(trace, kind, generator.decode, real)
 
 
 def through(
-    ends: Sequence[Any], kind: str = "straight", steps: int = 65, decode: Any = None, codes: Any = None, **knobs: Any
+    ends: Sequence[Any],
+    kind: str = "straight",
+    steps: int = 65,
+    decode: Any = None,
+    codes: Any = None,
+    even: bool = False,
+    **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
 
     The steps are shared out evenly among the legs, so end number i lies at t = i / (m - 1), to the nearest step, and
-    is met exactly. `decode` and `codes` are needed only by the kinds that look at pictures or at real codes.
+    is met exactly. With `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are
+    needed only by the kinds that look at pictures or at real codes.
     Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
     """
     real = _nearest(codes)
@@ -108,7 +130,7 @@ def through(
     notes: list[str] = []
     residuals: list[float] = []
     bridges: np.ndarray | None = None
-    legs = _legs(idea, stops[:-1], stops[1:], np.diff(at) + 1, manifold, settings)
+    legs = _legs(idea, stops[:-1], stops[1:], np.diff(at) + 1, manifold, settings, even)
     for leg, first, last in zip(legs, at[:-1], at[1:], strict=True):
         line[first : last + 1] = leg.codes
         converged = converged and leg.converged
@@ -127,6 +149,7 @@ def between(
     steps: int = 65,
     decode: Any = None,
     codes: Any = None,
+    even: bool = False,
     **knobs: Any,
 ) -> list[Trace]:
     """Return a path from each of `starts` (m, d) to its one of `ends` (m, d), searched for together.
@@ -140,12 +163,21 @@ def between(
         raise BadInput(f"Every start needs its end: there are {len(first)} and {len(last)}.")
     idea = find(__name__, kind)
     counts = np.full(len(first), checks.count(steps, "steps", 2, 100_000))
-    return _legs(idea, first, last, counts, Manifold(decode, real), idea.card.settings(knobs))
+    return _legs(idea, first, last, counts, Manifold(decode, real), idea.card.settings(knobs), even)
 
 
 def _legs(
-    idea: Any, starts: np.ndarray, ends: np.ndarray, steps: np.ndarray, manifold: Manifold, settings: dict[str, Any]
+    idea: Any,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    steps: np.ndarray,
+    manifold: Manifold,
+    settings: dict[str, Any],
+    even: bool,
 ) -> list[Trace]:
+    if even:
+        fine = _legs(idea, starts, ends, np.clip(steps * FINER, *FINE), manifold, settings, False)
+        return [evened(trace, int(count), manifold) for trace, count in zip(fine, steps, strict=True)]
     pairs = list(zip(starts, ends, (int(count) for count in steps), strict=True))
     if not hasattr(idea, "curves"):
         return [idea.trace(start, end, count, manifold, **settings) for start, end, count in pairs]

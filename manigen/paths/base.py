@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,22 @@ def measured(trace: Trace, kind: str, decode: Decode, real: Nearest | None = Non
     far = None if real is None else real.how_far(trace.codes)
     notes = trace.notes if steps.any() else (*trace.notes, "The picture stays the same all along this walk.")
     return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges)
+
+
+def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
+    """Return the same path in `steps` codes between which the picture changes equally, as the manifold's ruler sees it.
+
+    Where the picture stands still all along, nothing is changed but the number of codes.
+    """
+    x = manifold.look(trace.codes)
+    spent = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(x, axis=0), axis=1))])
+    index = np.arange(len(spent), dtype=np.float64)
+    spent += index * (1e-9 * spent[-1] or 1.0)  # it rises everywhere, however little
+    at = np.interp(np.linspace(0, spent[-1], steps), spent, index)
+    codes = np.stack([np.interp(at, index, column) for column in trace.codes.T], axis=1).astype(np.float32)
+    codes[0], codes[-1] = trace.codes[0], trace.codes[-1]
+    middle = np.minimum(((at[1:] + at[:-1]) / 2).astype(int), len(index) - 2)
+    return replace(trace, codes=codes, bridges=None if trace.bridges is None else trace.bridges[middle])
 
 
 STEP = "step {} of the walk; choose other ends"

@@ -6,23 +6,35 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from manigen.errors import BadInput, NotPossible, unknown
-from manigen.verbs.base import Result, as_own, data_knobs, is_own, load, model
+from manigen.verbs.base import Result, as_own, data_knobs, is_own, knobs, load, model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from manigen import measures
+    from manigen.models import Generator
 
 help = "measure a model and its map"
 
 
 def options(parser: ArgumentParser) -> None:
-    from manigen import measures
+    from manigen import measures, paths
 
     parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
     parser.add_argument("--data", help="which data set's pictures are used [the one the model learned from]")
     parser.add_argument("--only", metavar="A,B", help=f"some of {', '.join(measures.cards())} [all]")
+    kinds = ", ".join(["geodesic", *paths.cards()])
+    parser.add_argument("--kind", default="straight", help=f"how walks are walked: one of {kinds} [straight]")
+    parser.add_argument("--even", action="store_true", help="equal steps of a walk change the picture equally")
     parser.add_argument("--n", type=int, default=10_000, help="how many pictures of each kind are compared [10,000]")
     parser.add_argument("--seed", type=int, default=0, help="decides which pictures are drawn where not all are [0]")
     parser.add_argument("--fresh", action="store_true", help="measure again what was measured before")
     data_knobs(parser)
+    knobs(parser, paths.cards())
 
 
 def run(given: Namespace) -> Result:
@@ -42,8 +54,11 @@ def run(given: Namespace) -> Result:
             raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
         settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
         train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+        walker = _walker(given, generator, folder)
         with _told() as progress:
-            found = measures.report(generator, train, test, given.seed, only, given.n, progress, not given.fresh)
+            found = measures.report(
+                generator, train, test, given.seed, only, given.n, progress, not given.fresh, walker
+            )
         result |= {"data": data, "split": "test", "pictures": len(test), **measures.flat(found)}
     maps = weights.maps(folder)
     if "map" in wanted and maps:
@@ -55,6 +70,24 @@ def run(given: Namespace) -> Result:
             "or the pictures have no labels, no classifier, or are too few."
         )
     return result
+
+
+def _walker(given: Namespace, generator: Generator, folder: str | Path) -> measures.Walker:
+    """Give what walks between codes the way that was asked for, among the codes the model comes with."""
+    import numpy as np
+
+    from manigen import measures, paths, weights
+    from manigen.nearest import Nearest
+
+    kind = paths.kind_for(generator, given.kind)
+    taught = Nearest(weights.codes(folder).taught)
+
+    def walk(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
+        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, even=given.even, **given.knobs)
+        return np.stack([way.codes for way in ways])
+
+    turned = [f"{name}={value}" for name, value in sorted(given.knobs.items())] + ["even"] * given.even
+    return measures.Walker(walk, " ".join([kind, *turned]))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ def options(parser: ArgumentParser) -> None:
     kinds = ", ".join(["geodesic", *paths.cards()])
     parser.add_argument("--kind", default="geodesic", help=f"one of {kinds} [geodesic: the best for this model]")
     parser.add_argument("--steps", type=int, default=65, help="how many pictures [65]")
+    parser.add_argument("--even", action="store_true", help="equal steps change the picture equally")
     parser.add_argument("--out", help="the file to write: .gif, .mp4, .png or .webp (a strip), .npz (codes)")
     picture_options(parser)
     knobs(parser, paths.cards())
@@ -39,7 +40,7 @@ def run(given: Namespace) -> Result:
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
     start, end = codes.z[given.start], codes.z[given.end]
-    found = manigen.walk(generator, start, end, kind, given.steps, codes.taught, **given.knobs)
+    found = manigen.walk(generator, start, end, kind, given.steps, codes.taught, given.even, **given.knobs)
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
