@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--save", help="a JSON file for the figures, as the Compare page reads it")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.set_defaults(held_out=False)
     given = parser.parse_args(arguments)
     wanted = given.terms.split(",") if given.terms else list(OFF)
     try:

@@ -128,14 +128,15 @@ class Perceptron(nn.Sequential):
         super().__init__(*layers[:-1])
 
 
-def _keep_size(network: nn.Module) -> None:
+def _keep_size(network: Encoder | Decoder) -> None:
     """Draw first weights with which a signal neither fades nor grows from one layer to the next; biases start at 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             taps = layer.kernel_size[0] * layer.kernel_size[1]
             if isinstance(layer, nn.ConvTranspose2d):
                 taps //= layer.stride[0] * layer.stride[1]  # a place of the output is reached by so many
-            nn.init.normal_(layer.weight, std=GAIN / (layer.in_channels * taps) ** 0.5)
+            gain = 1.0 if layer is network.last else GAIN
+            nn.init.normal_(layer.weight, std=gain / (layer.in_channels * taps) ** 0.5)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
