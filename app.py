@@ -16,6 +16,8 @@ def get_ready() -> None:
     for module in ("cache", "components", "pickers", "selection", "state"):
         import_module(f"manigen.ui.{module}")
     routes.warm("mnist-vae")
+    routes.Doorkeeper.wait_until_quiet()
+    import_module("manigen.workshop.host").look()  # trainings that the last server left go on
 
 
 @asynccontextmanager

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from manigen import __version__, checks, choice, datasets, models, projections, samplers, seeds, weights
+from manigen import __version__, checks, choice, datasets, measures, models, projections, samplers, seeds, weights
 from manigen.datasets import Images
-from manigen.errors import BadFile, BadInput
+from manigen.errors import BadFile, BadInput, unknown
 from manigen.models import Generator
 from manigen.training import Step, Training
 
@@ -39,7 +39,8 @@ class Recipe:
 
     `images` is how many pictures are seen, `epochs` the same in rounds of the train split; `rows` is how many codes of
     each split are kept, `maps` which maps are fitted to them, and `samplers` those the model's own is chosen from, by
-    measurement. A knob that is not given has its default.
+    measurement. `threads` is how many the processor computes with, for another number may round otherwise; `measures`
+    are the held-out figures on the card, all of them where none is named. A knob that is not given has its default.
     """
 
     family: str
@@ -53,6 +54,8 @@ class Recipe:
     rows: int = weights.ROWS
     maps: tuple[str, ...] = MAPS
     samplers: tuple[str, ...] = SAMPLERS
+    threads: int | None = None
+    measures: tuple[str, ...] = ()
     knobs: Mapping[str, Any] = field(default_factory=dict)
     data_knobs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -68,6 +71,8 @@ class Recipe:
             "rows": None if self.rows == weights.ROWS else self.rows,
             "maps": None if self.maps == MAPS else ",".join(self.maps),
             "samplers": None if self.samplers == SAMPLERS else ",".join(self.samplers),
+            "threads": self.threads,
+            "measures": ",".join(self.measures) or None,
             **{f"data_{name}": value for name, value in self.data_knobs.items()},
             **self.knobs,
         }
@@ -89,6 +94,8 @@ class Run:
     test: Images
     training: Training
     finished: Generator | None = None  # the model, where the folder held it already
+    called: str | None = None  # the data as the command on the card names them, where that is not their path
+    title: str | None = None  # the model's, where a person gave it one
 
     def steps(self) -> Iterator[Step]:
         """Train: yield each step until the budget is spent; nothing where the model is finished."""
@@ -113,11 +120,12 @@ class Run:
             maps=self.recipe.maps,
             rows=self.recipe.rows,
             seed=self.recipe.seed,
+            measured=self.recipe.measures,
             progress=progress,
         )
         about = {
             "name": self.train.name,
-            "title": data.title,
+            "title": self.called or data.title,
             "sha256": self.train.sha256,
             "licence": data.facts.get("licence", ""),
             "classes": list(self.train.classes),
@@ -129,9 +137,9 @@ class Run:
             maps,
             measured,
             about,
-            title=f"{data.title}, {family.title.lower()}",
+            title=self.title or f"{data.title}, {family.title.lower()}",
             sentence=family.sentence,
-            command=self.recipe.command(self.named),
+            command=replace(self.recipe, data=self.called or self.recipe.data).command(self.named),
             trained=trained,
             **chosen.facts(),
         )
@@ -159,8 +167,6 @@ class Run:
         held_out = self.held_out
 
         def score(sampler: Any) -> float:
-            from manigen import measures
-
             progress("measuring a sampler on pictures not trained on")
             generator.sampler = sampler
             return measures.of_generator(generator, held_out, seed, ["frechet_distance"])["frechet_distance"]
@@ -187,6 +193,7 @@ class Run:
         run, device = self.training, self.training.model.device
         return {
             "images": run.seen,
+            **({"stopped_early_of": run.budget} if run.seen < run.budget else {}),
             **({"seconds": round(run.seconds, 4), "per_second": round(run.seen / run.seconds)} if run.seconds else {}),
             **({"held_out_loss": run.best_score} if run.best is not None else {}),
             "held_out": len(self.train) - len(run.images),
@@ -203,9 +210,17 @@ class Run:
         }
 
 
-def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "cpu") -> Run:
+def begin(
+    recipe: Recipe,
+    out: str | Path,
+    resume: bool = False,
+    device: str = "cpu",
+    called: str | None = None,
+    title: str | None = None,
+) -> Run:
     """Return the run of a `recipe` that ends in the folder `out`, from its start or, to `resume`, from its checkpoint.
 
+    `called` is how the command on the card names the data, `title` what the model is called, where a person says so.
     A finished model is trained anew only by the recipe that made it, and to resume it is to ship it again. Everything
     that can be wrong is looked at before the first step: raises `UnknownName`, `BadInput`, `BadFile` or `DataMissing`.
     """
@@ -215,6 +230,9 @@ def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "
         projections.card_of(method)
     for name in recipe.samplers:
         samplers.card_of(name)
+    for name in recipe.measures:
+        if name not in measures.cards():
+            raise unknown("measure", name, list(measures.cards()))
     checks.count(recipe.rows, "rows", 2)
     seeds.check(recipe.seed)
     folder = weights.place_for(out)
@@ -233,7 +251,7 @@ def begin(recipe: Recipe, out: str | Path, resume: bool = False, device: str = "
         held_out=train.x[len(train) - kept :] if kept else None,
         precision=recipe.precision,
     )
-    run = Run(recipe, folder, out, train, test, training)
+    run = Run(recipe, folder, out, train, test, training, called=called, title=title)
     under_way, finished = (folder / weights.CHECKPOINT).is_file(), (folder / weights.CARD).is_file()
     if under_way and resume:
         training.resume(folder)

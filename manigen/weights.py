@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manigen import checks, files, seeds
+from manigen import checks, files, home, seeds
 from manigen.errors import BadFile, BadInput, ManigenError, unknown
 from manigen.nearest import Nearest
 
@@ -120,13 +120,22 @@ def names() -> list[str]:
     return list(folders())
 
 
+def is_own(name: str) -> bool:
+    """Say whether there is a finished model of somebody's own by this exact name."""
+    folder = home.model(name)
+    return folder is not None and (folder / CARD).is_file()
+
+
 def folder_of(name_or_folder: str | Path) -> Path:
     """Return the folder of a model given by name ('-' and '_' are alike) or by path.
 
-    Raises `UnknownName` with the known names where there is none.
+    Somebody's own model is found by its exact name, though it is listed nowhere. Raises `UnknownName` with the known
+    names where there is none.
     """
     found = folders()
     text = str(name_or_folder)
+    if is_own(text):
+        return home.model(text)  # type: ignore[return-value]
     for name, folder in found.items():
         if name.replace("-", "_") == text.replace("-", "_"):
             return folder
@@ -260,9 +269,13 @@ def make(
     sampler: str = "normal",
     rows: int = ROWS,
     seed: int = 0,
+    measured: Collection[str] = (),
     progress: Callable[[str], None] = lambda stage: None,
 ) -> tuple[Codes, dict[str, Map], dict[str, Any]]:
-    """Give a trained generator its sampler, codes, maps and held-out figures; `progress` hears each stage in words."""
+    """Give a trained generator its sampler, codes, maps and held-out figures, which are all or those named `measured`.
+
+    `progress` hears each stage in words.
+    """
     from manigen import projections, samplers
 
     progress("encoding")
@@ -276,18 +289,22 @@ def make(
         progress(f"fitting the {method} map of {len(at_hand):,} codes")
         fitted[method] = projections.fit_map(at_hand.z, method, seed)
     progress("measuring on held-out pictures")
-    return at_hand, fitted, held_out_figures(generator, train, test, seed)
+    return at_hand, fitted, held_out_figures(generator, train, test, seed, measured)
 
 
-def held_out_figures(generator: Generator, train: Images, test: Images, seed: int = 0) -> dict[str, Any]:
+def held_out_figures(
+    generator: Generator, train: Images, test: Images, seed: int = 0, only: Collection[str] = ()
+) -> dict[str, Any]:
     """Return what a card says of a generator on held-out pictures: every measure but those of this machine, flat.
+
+    Or `only` those named, as far as this generator can answer them.
 
     `coverage` stands beside `coverage_real`, the same figure for real pictures, and `coverage_n`.
     """
     from manigen import measures
 
     same_everywhere = [name for name, card in measures.cards().items() if not card.facts.get("machine")]
-    return measures.flat(measures.report(generator, train, test, seed, same_everywhere, cached=False))
+    return measures.flat(measures.report(generator, train, test, seed, list(only) or same_everywhere, cached=False))
 
 
 def save(

@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import threading
 import time
 from collections import Counter, deque
@@ -40,6 +41,7 @@ from manigen.live.content import YEAR
 from manigen.live.engine import Engine, cpu_name, device_name, in_words, one_thread
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
+from manigen.live.runs import Runs
 from manigen.live.static import Static
 
 log = logging.getLogger("manigen.live")
@@ -53,6 +55,8 @@ SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
 VISITOR_S = 4.0  # how long torch waits for a first visitor, whose page needs the cores
 PICTURE_S = 0.1  # and how long for the first picture to leave
 QUIET_S = 0.05  # without a request, after which a browser has all it asked for
+
+KEY = "manigen_key"  # the cookie a browser goes by
 
 FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
 GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
@@ -174,6 +178,7 @@ class Live:
             Route(f"{self.base}/manigen/static/{{name}}", self.file),
             Route(f"{self.base}/manigen/static/{{version}}/{{name}}", self.file),
             Route(f"{self.base}/manigen/health", self.health),
+            *Runs(self.same_origin).routes(self.base),
         ]
 
 
@@ -365,8 +370,28 @@ class Doorkeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         send_at_once(receive)
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, self._with_key(scope, send) if scope["type"] == "http" else send)
         Doorkeeper.heard = time.monotonic()
+
+    @staticmethod
+    def _with_key(scope: Scope, send: Send) -> Send:
+        """Give a browser that opens a page without one a key of its own: the cookie that says whose uploads are whose.
+
+        No script can read it, no other site's page sends it along, and nobody can guess it.
+        """
+        headers = dict(scope["headers"])
+        page = scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+        if not page or f"{KEY}=".encode() in headers.get(b"cookie", b""):
+            return send
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        key = f"{KEY}={secrets.token_urlsafe(24)}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), (b"set-cookie", key.encode())]}
+            await send(message)
+
+        return sending
 
     @classmethod
     def wait_until_quiet(cls) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ WARM_UP = 200  # steps in which the learning rate rises from zero
 SLOWEST = 0.02  # share of the learning rate that is left at the end
 CHECK_EVERY = 250  # steps between two looks at the held-out pictures
 PINNED = 500  # steps for which a critic's loss may stand at an end before it is said
+RUN_AWAY = 20  # times its lowest that the smoothed loss may grow before it is said
 SEES_ALL, SEES_NOTHING = 0.01, 0.001  # the loss below which a critic sees through all; how near to log 2 it is blind
 
 
@@ -105,6 +107,10 @@ class Training:
         self.index = self.seen = 0
         self.seconds = 0.0  # spent in steps, by this process and those it resumed from
         self.pinned = 0  # steps for which the critic's loss has stood at an end
+        self.stopped = False
+        self.level: float | None = None  # the loss, smoothed over some fifty steps
+        self.lowest = math.inf
+        self.judged_alone = len(self.optimisers) == 1  # where several play, a loss may grow for good reasons
         self._order: tuple[int, Tensor] | None = None
 
     # --- the stream -----------------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ class Training:
         began, before = time.perf_counter(), self.seen
         if not self.model.players and not self.seen:
             yield self._fit(began)
-        while self.seen < self.budget:
+        while self.seen < self.budget and not self.stopped:
             start = time.perf_counter()
             losses = self._step()
             last = self.seen >= self.budget
@@ -122,6 +128,10 @@ class Training:
             self.seconds += now - start
             per_second = (self.seen - before) / max(now - began, 1e-9)
             yield Step(self.index, self.seen, self.budget, losses, score, per_second, self._watch(losses))
+
+    def stop(self) -> None:
+        """End the stream after the present step: what was learned so far is what `finish` keeps."""
+        self.stopped = True
 
     def finish(self) -> Generator:
         """Put the best averaged weights into the model, and return it ready for use."""
@@ -157,6 +167,7 @@ class Training:
                     "a smaller learning rate or a smaller weight of its terms usually cures it."
                 )
             named["total"].backward()
+            self._check_gradient(player, optimiser)
             optimiser.step()
             losses |= {name if name != "total" or len(self.optimisers) == 1 else f"{player}_total": value
                        for name, value in values.items()}  # fmt: skip
@@ -165,10 +176,32 @@ class Training:
         self._follow()
         return losses
 
+    def _check_gradient(self, player: str, optimiser: torch.optim.Optimizer) -> None:
+        """Raise `Diverged` before a step that would leave the weights infinite, so that they stay as they are."""
+        gradients = [w.grad for group in optimiser.param_groups for w in group["params"] if w.grad is not None]
+        length = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+        if not math.isfinite(length):
+            raise Diverged(
+                f"The {player}'s gradient exploded after {self.seen:,} pictures; "
+                "a smaller learning rate or a smaller weight of its terms usually cures it."
+            )
+
     def _watch(self, losses: dict[str, float]) -> str | None:
+        """Return a sentence when the loss runs away, or when critic and forger no longer play: see `_game`."""
+        total = losses.get("total", losses.get(f"{next(iter(self.optimisers), 'model')}_total"))
+        if total is not None and total > 0 and self.judged_alone:
+            self.level = total if self.level is None else 0.98 * self.level + 0.02 * total
+            self.lowest = min(self.lowest, self.level)
+            if self.level > RUN_AWAY * self.lowest:
+                self.lowest = math.inf  # it is said once for each time it happens
+                return (
+                    f"The loss has grown to {self.level:.3g}, {RUN_AWAY} times its lowest: it is running away; "
+                    "a smaller learning rate usually cures it."
+                )
+        return self._game(losses) if "forger" in losses else None
+
+    def _game(self, losses: dict[str, float]) -> str | None:
         """Return a sentence when critic and forger no longer play: the critic's loss is pinned, again and again."""
-        if "forger" not in losses:
-            return None
         sees_all, sees_nothing = losses["critic"] < SEES_ALL, abs(losses["critic"] - math.log(2)) < SEES_NOTHING
         self.pinned = self.pinned + 1 if sees_all or sees_nothing else 0
         if not self.pinned or self.pinned % PINNED:
@@ -209,22 +242,30 @@ class Training:
         judge = self.model.judge
         if self.held_out is None or not self.model.encodes or judge is None:
             return None
-        current = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average)
         rng = seeds.torch_stream(0, self.model.device.type)
         total, player = 0.0, self.model.players[0]
         with (
+            self.averaged(),
             torch.no_grad(),
             torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
         ):
             for x in self.held_out.split(500):
                 losses = self.model.losses(player, x.float().div(255), rng)
                 total += float(losses[judge]) * len(x)
-        self.model.load_state_dict(current)
         score = total / len(self.held_out)
         if score < self.best_score:
             self.best_score, self.best = score, {name: value.clone() for name, value in self.average.items()}
         return score
+
+    @contextmanager
+    def averaged(self) -> Iterator[Generator]:
+        """Give the model with the averaged weights, as it would be kept now; afterwards it trains on as it was."""
+        current = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        try:
+            yield self.model
+        finally:
+            self.model.load_state_dict(current)
 
     # --- checkpoints ----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.live.engine import in_words
 from manigen.live.library import library
-from manigen.ui import comparing
+from manigen.ui import comparing, people
 from manigen.ui import directions as room
 from manigen.ui.state import DEFAULT_MODEL
 from manigen.ui.text import card_text
@@ -37,9 +37,9 @@ def at_hand() -> tuple[dict[str, dict[str, Any]], list[str]]:
 
 
 def cards() -> dict[str, dict[str, Any]]:
-    """Return every readable model's card by name, the default first."""
+    """Return every readable model's card by name, the default first, this person's own last."""
     read, _ = at_hand()
-    return {name: read[name] for name in sorted(read, key=lambda name: (name != DEFAULT_MODEL, name))}
+    return {name: read[name] for name in sorted(read, key=lambda name: (name != DEFAULT_MODEL, name))} | people.models()
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -37,6 +37,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--maps", default="umap,tsne,pca", help="which maps are fitted, the first shown first")
     parser.add_argument("--samplers", default="", help="samplers its own is chosen from [normal,mixture,jitter,flow]")
     parser.add_argument("--rows", type=int, default=10_000, help="codes kept of each split [10,000]")
+    parser.add_argument("--measures", default="", help="held-out figures to take, by name [all]")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     knobs(parser, models.cards())
     data_knobs(parser)
@@ -61,6 +62,8 @@ def run(given: Namespace) -> Result:
         given.rows,
         tuple(name for name in given.maps.split(",") if name),
         tuple(name for name in given.samplers.split(",") if name) or recipe.SAMPLERS,
+        given.threads,
+        tuple(name for name in given.measures.split(",") if name),
         models.card_of(given.family).typed(given.knobs),
         datasets.card_of(given.data).typed(given.data_knobs),
     )

@@ -1,0 +1,48 @@
+"""People: who looks at this page, as far as it decides whose pictures, trainings and models are shown.
+
+Signed in (`st.login`), a person is who the sign-in says; else the browser's key, a cookie it was given at the door; else,
+where neither is there, this session alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import streamlit as st
+
+from manigen import home, weights
+from manigen.errors import ManigenError
+from manigen.home import Owner
+from manigen.live.routes import KEY
+
+
+def me() -> Owner:
+    """Return the owner this session stands for."""
+    user = st.user.to_dict() if _signed_in() else {}
+    if user:
+        who = user.get("sub") or user.get("email")
+        if who:
+            return home.owner(f"user {user.get('iss', '')} {who}")
+    key = st.context.cookies.get(KEY, "")
+    if 16 <= len(key) <= 200:
+        return home.owner(f"key {key}")
+    return home.owner(f"session {st.session_state.setdefault('own:session', secrets.token_hex(16))}")
+
+
+def models() -> dict[str, dict[str, Any]]:
+    """Return the cards of this person's own finished models by name, the newest first."""
+    found = {}
+    for folder in reversed(me().things("models")):
+        try:
+            found[folder.name] = weights.info(folder)
+        except ManigenError:
+            continue  # a training under way, or a folder that somebody tampered with
+    return found
+
+
+def _signed_in() -> bool:
+    try:
+        return bool(getattr(st.user, "is_logged_in", False))
+    except Exception:  # where no sign-in is configured
+        return False
