@@ -1,4 +1,4 @@
-"""The home: where the pictures people bring and the models they make are kept, each person's apart from everyone else's.
+"""The home: where the pictures people bring and the models they make are kept, each person's apart.
 
     HOME/owners/OWNER/pictures/TOKEN/    what was uploaded, and the pictures made ready from it
     HOME/owners/OWNER/models/own-TOKEN/  a model as `weights` knows it; before it is finished, its checkpoint

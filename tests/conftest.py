@@ -59,6 +59,12 @@ def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("MANIGEN_WEIGHTS")
 
 
+@pytest.fixture(autouse=True)
+def _no_home_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests keep uploads and trainings in a folder of their own, not in the user's."""
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the browser tests run last: the quick ones fail first, and Playwright's event loop is in nobody's way."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)

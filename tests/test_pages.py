@@ -92,3 +92,15 @@ def test_a_page_of_our_own_components_imports_no_table_library():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[] False"
+
+
+def test_the_train_page_offers_pictures_families_and_a_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path))
+    monkeypatch.setattr("manigen.workshop.pace.measure", lambda about, shape: 1234.0)
+    monkeypatch.setattr("manigen.workshop.host.Host.ensure", lambda self: None)
+    test = AppTest.from_file(str(ROOT / "pages" / "train.py"), default_timeout=60).run()
+    assert not test.exception
+    next(button for button in test.button if button.label == "Start training").click().run()
+    assert not test.exception
+    (note,) = tmp_path.glob("owners/*/runs/*/about.json")
+    assert '"family": "autoencoder"' in note.read_text(encoding="utf-8")

@@ -22,11 +22,11 @@ from typing import Any, BinaryIO
 from manigen.datasets._picture import MAX_BYTES, SUFFIXES, Unreadable
 from manigen.errors import BadFile, BadInput
 
-MAX_PICTURES = 100_000  # in one folder or zip
-MAX_ENTRIES = 200_000  # of any kind, folders too
-MAX_UNPACKED = 8_000_000_000  # bytes of a zip's pictures together
+MAX_PICTURES = 200_000  # in one folder or zip
+MAX_ENTRIES = 400_000  # of any kind, folders too
+MAX_UNPACKED = 16_000_000_000  # bytes of a zip's pictures together
 MAX_RATIO = 200  # how many times its packed size one file of a zip may be, where it is above 1 MB
-MAX_DIRECTORY = 20_000_000  # bytes of a zip's table of contents, which is read whole
+MAX_DIRECTORY = 40_000_000  # bytes of a zip's table of contents, which is read whole
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 

@@ -19,23 +19,29 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import posixpath
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from manigen.cards import Card, Knob
+from manigen.datasets import _prepared
 from manigen.datasets._own_files import MAX_PICTURES, Files, Source, open_files, printable
 from manigen.datasets._picture import BACKGROUNDS, FITS, MAX_BYTES, MAX_PIXELS, Unreadable, decode, read_picture
-from manigen.datasets.base import Images, check_split
+from manigen.datasets._prepared import Room
+from manigen.datasets._prepared import settings as prepared_settings
+from manigen.datasets.base import SPLITS, Images, check_split
 from manigen.errors import BadFile, BadInput
 
-__all__ = ["card", "read", "read_picture"]
+__all__ = ["card", "glance", "prepare", "prepared_settings", "read", "read_picture"]
 
 TEST_SHARE = 0.1
 MAX_TABLE = 10_000_000  # bytes of labels.csv
+CHUNK = 10_000  # pictures copied at once
 GREY = 4  # how far apart, of 255, the colours of a grey picture may lie (JPEG rounds them)
 
 card = Card(
@@ -68,17 +74,21 @@ def read(
     split: str = "train",
     source: Source | None = None,
     progress: Callable[[int, int], None] | None = None,
+    room: Room = _prepared.room,
     **knobs: Any,
 ) -> Images:
     """Return the pictures of a folder or zip, uint8 (n, 1 or 3, size, size), in the order of their names.
 
-    `source` is a path, or a zip's bytes or open binary file. `progress(done, total)` is called before each picture, and
-    at the end.
+    `source` is a path, or a zip's bytes or open binary file; the path of pictures made ready (`prepare`) is read as it
+    is. `progress(done, total)` is called before each picture, and at the end. `room(shape)` gives the array they are
+    written to: in memory, and on disk where they are many.
     Raises `BadFile` when the source is neither a folder nor a zip, passes a limit, or has no picture that can be read
     for this split; `BadInput` for a knob out of range or no source.
     """
     settings = card.settings(knobs)
     check_split(split)
+    if isinstance(source, str | os.PathLike) and _prepared.is_one(source):
+        return _prepared.read(source, split, {name: settings[name] for name in knobs})
     if source is None:
         raise BadInput("Own pictures need a folder or a zip: give its path in place of a data set's name.")
     with open_files(source) as files:
@@ -91,7 +101,7 @@ def read(
         if not rows:
             raise BadFile(f"{files.title} holds one picture only: too few to keep one for testing.")
         rest = [name for name in names if (name in tested) != (split == "test")]
-        x, kept = _pictures(files, rows, rest, settings, progress)
+        x, kept = _pictures(files, rows, rest, settings, progress, room)
         if not kept:
             raise BadFile(f"{files.title} holds no {split} picture that can be read{_first(files)}.")
     classes = sorted(set(labels.values()), key=_order)
@@ -99,6 +109,60 @@ def read(
     known = np.array([index[labels[name]] if name in labels else -1 for name in kept], np.int64)
     title = files.title[:-4] if files.title.lower().endswith(".zip") else files.title
     return Images(x, known, tuple(classes), title, split, skipped=tuple(files.skipped))
+
+
+def prepare(source: Source, folder: str | os.PathLike[str], progress: Any = None, **knobs: Any) -> dict[str, Any]:
+    """Make own pictures ready once and for all: decode both splits into `folder`, which `read` then opens at once.
+
+    They are decoded one after the other into a file, so that none but the present one is held in memory. Returns what
+    is known of them: `train` and `test` (how many), `shape`, `classes`, `skipped` ((name, reason), ...). The pictures,
+    their order and their hash are those that `read` gives for the source. Raises as `read` does.
+    """
+    settings = card.settings(knobs)
+    with _prepared.writing(folder) as fresh:
+
+        def tell(share: int) -> Callable[[int, int], None] | None:
+            return progress and (lambda done, total: progress(1000 * share + 1000 * done // max(total, 1), 2000))
+
+        parts = [read(split, source, tell(share), fresh.room(split), **settings) for share, split in enumerate(SPLITS)]
+        return fresh.finish(parts, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """A first look at own pictures: how many there are, some of them as they will be seen, what was left out."""
+
+    count: int
+    labels: dict[str, int]  # how many of each class
+    shown: tuple[tuple[str, np.ndarray], ...]  # name, uint8 (c, h, w)
+    skipped: tuple[tuple[str, str], ...]
+
+
+def glance(source: Source, most: int = 24, **knobs: Any) -> Glance:
+    """Return a first look at a folder or zip: `most` pictures spread over it, decoded as `knobs` say.
+
+    Raises `BadFile` when it is neither a folder nor a zip, or passes a limit; a picture that cannot be read is listed.
+    """
+    settings = card.settings(knobs)
+    size, grey = int(settings["size"]), settings["channels"] == "grey"
+    with open_files(source) as files:
+        names = sorted(name for name in files.readers if PurePosixPath(name).suffix.lower() != ".csv")
+        if not names:
+            raise BadFile(f"{files.title} holds no PNG, JPEG, WebP, GIF or TIFF picture{_first(files)}.")
+        labels = _labels(files, names)
+        shown: list[tuple[str, np.ndarray]] = []
+        for at in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int)):
+            looks = ((1 if grey else 3, size, size), str(settings["fit"]), str(settings["background"]))
+            try:
+                shown.append((names[at], decode(files.read(names[at]), *looks)))
+            except Unreadable as reason:
+                files.skip(names[at], str(reason))
+        counts: dict[str, int] = {}
+        for name in names:
+            if name in labels:
+                counts[labels[name]] = counts.get(labels[name], 0) + 1
+        in_order = {label: counts[label] for label in sorted(counts, key=_order)}
+        return Glance(len(names), in_order, tuple(shown), tuple(files.skipped))
 
 
 def in_test(names: list[str], seed: int = 0) -> set[str]:
@@ -126,6 +190,7 @@ def _pictures(
     rest: list[str],
     settings: dict[str, Any],
     progress: Callable[[int, int], None] | None,
+    room: Room,
 ) -> tuple[np.ndarray, list[str]]:
     """Return the pictures of `rows` that can be read, one after the other, and their names.
 
@@ -135,7 +200,7 @@ def _pictures(
     size, channels = int(settings["size"]), settings["channels"]
     shape = (1 if channels == "grey" else 3, size, size)
     looks = (shape, str(settings["fit"]), str(settings["background"]))
-    x = np.empty((len(rows), *shape), np.uint8)
+    x = room((len(rows), *shape))
     kept: list[str] = []
     coloured = channels != "auto"
     for done, name in enumerate(rows):
@@ -158,7 +223,12 @@ def _pictures(
     if progress is not None:
         progress(len(rows), len(rows))
     x = x[: len(kept)]
-    return (x if coloured else x[:, 1:2].copy()), kept
+    if coloured:
+        return x, kept
+    grey = room((len(kept), 1, size, size)) if kept else x[:, 1:2]
+    for at in range(0, len(kept), CHUNK):
+        grey[at : at + CHUNK] = x[at : at + CHUNK, 1:2]
+    return grey, kept
 
 
 def _has_colour(picture: np.ndarray) -> bool:

@@ -286,7 +286,9 @@ class Library:
         if (held := self._opened.get(name)) is not None:
             return held
         known = self.names()
-        if name not in known and not weights.is_own(name):  # a name is only ever compared: what comes from a browser never becomes a path
+        if name not in known and not weights.is_own(
+            name
+        ):  # a name is only ever compared: what comes from a browser never becomes a path
             raise unknown("model", name, known)
         with self._lock:
             opening = self._opening.setdefault(name, threading.Lock())

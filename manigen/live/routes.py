@@ -474,3 +474,13 @@ def static_address(name: str) -> str:
 def map_address(model: str, method: str) -> str:
     """Return the address of a map's columns; it changes when the map or the codes do, and takes no time to say."""
     return f"{_live().base}/manigen/map/{model}/{method}?v={_live().models.open(model).version(method)}"
+
+
+def run_address(token: str) -> str:
+    """Return the address of a training; see `runs`."""
+    return f"{_live().base}/manigen/run/{token}"
+
+
+def download_address(model: str) -> str:
+    """Return the address that one of a person's own models is taken along from, as a zip."""
+    return f"{_live().base}/manigen/own/{model}.zip"

@@ -1,7 +1,7 @@
 """People: who looks at this page, as far as it decides whose pictures, trainings and models are shown.
 
-Signed in (`st.login`), a person is who the sign-in says; else the browser's key, a cookie it was given at the door; else,
-where neither is there, this session alone.
+Signed in (`st.login`), a person is who the sign-in says; else the browser's key, a cookie it was given at the door;
+else, where neither is there, this session alone.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ page = st.navigation(
         st.Page(PAGES / "sliders.py", title=text("sliders"), icon=":material/tune:"),
         st.Page(PAGES / "compare.py", title=text("compare"), icon=":material/compare:"),
         st.Page(PAGES / "learn.py", title=text("learn"), icon=":material/school:"),
+        st.Page(PAGES / "train.py", title=text("train"), icon=":material/model_training:"),
     ],
     position="top",
 )

@@ -3,9 +3,9 @@
     page   --order-->  runs/TOKEN/about.json   --worker-->  status.json, losses.jsonl, frames/   --route-->  page
            --wish--->  runs/TOKEN/wish
 
-A page puts an order in its owner's home and goes; one worker process takes the orders in turn, so closing the page loses
-nothing, and a server that starts again goes on from the last checkpoint. Every file has one writer: the page writes the
-order and the wish (go on, pause, stop and keep, delete), the worker all the rest.
+A page puts an order in its owner's home and goes; one worker process takes the orders in turn, so closing the page
+loses nothing, and a server that starts again goes on from the last checkpoint. Every file has one writer: the page
+writes the order and the wish (go on, pause, stop and keep, delete), the worker all the rest.
 
 Fair: owners take turns, and within an owner the oldest order goes first; where others wait, a turn lasts a minute, is
 ended at a checkpoint, and goes on when it is due again, to the same weights as if it had never stopped.

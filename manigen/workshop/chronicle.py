@@ -1,6 +1,6 @@
 """The chronicle of a training: its losses, and what its model makes of the same pictures as it learns.
 
-    losses.jsonl    a line for each of about 1,500 stretches of the run: pictures seen, mean of each named loss, held out
+    losses.jsonl    a line for each of about 1,500 stretches of the run: pictures seen, mean of each loss, held out
     fixed.npz       what stays the same: the labels of the mapped pictures, the pictures that are reconstructed
     frames/N.npz    a look: pictures seen, points (n, 2) of the mapped pictures, reconstructions, samples
 

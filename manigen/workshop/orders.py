@@ -132,7 +132,7 @@ def place(
     waiting = [order for order in of(owner) if order.status()["state"] not in OVER]
     if len(waiting) >= MOST_WAITING:
         raise BadInput(f"You have {len(waiting)} trainings under way, which is the limit; wait for one, or delete it.")
-    token, folder = owner.place("runs")
+    _, folder = owner.place("runs")
     home.write_note(
         folder,
         made=time.time(),
@@ -173,5 +173,3 @@ def packed(folder: Path, title: str) -> bytes:
             if path.is_file() and not path.name.startswith("."):
                 archive.write(path, f"{root}/{path.relative_to(folder).as_posix()}")
     return buffer.getvalue()
-
-

@@ -1,8 +1,8 @@
 """The pace: on what a training computes here, and how long one will take, measured and remembered.
 
 A kind of training (family, knobs that change its size, picture shape, batch, threads) has a pace in pictures a second.
-What finished trainings of that kind kept is remembered; where there was none, some steps on noise are timed in a process
-of their own: `python -m manigen.workshop.pace '{"family": ...}'`.
+What finished trainings of that kind kept is remembered; where there was none, some steps on noise are timed in a
+process of their own: `python -m manigen.workshop.pace '{"family": ...}'`.
 """
 
 from __future__ import annotations

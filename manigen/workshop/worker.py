@@ -1,7 +1,7 @@
 """The worker: takes the orders in turn and trains, one at a time, in a process of its own.
 
-It goes when the server that started it goes (its standard input ends), at a checkpoint; the next server's worker resumes
-from there. A lock lets one worker live in a home at a time.
+It goes when the server that started it goes (its standard input ends), at a checkpoint; the next server's worker
+resumes from there. A lock lets one worker live in a home at a time.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Worker:
         tries = int(before.get("tries", 0)) + (before["state"] in (RUNNING, FINISHING))
         if tries >= TRIES and order.wish != "keep":
             return told.say(state=FAILED, error=_sentence_gone(order))
-        told.say(state=RUNNING, stage="opening", tries=tries, error=None, waits=None)
+        told.say(state=RUNNING, stage="opening", tries=tries, error=None, turn=int(before.get("turn", 0)) + 1)
         try:
             Turn(self, order, told).take()
         except Interrupted as end:
@@ -116,7 +116,9 @@ class Worker:
             sentence = "The memory does not hold this training: a smaller batch, smaller pictures or fewer channels do."
         else:
             log.exception("A training failed.", exc_info=error)
-            sentence = f"Something inside failed ({type(error).__name__}: {str(error)[:160]}); the worker's log says more."
+            sentence = (
+                f"Something inside failed ({type(error).__name__}: {str(error)[:160]}); the worker's log says more."
+            )
         return {"error": sentence, "kept": kept}
 
 
@@ -148,7 +150,9 @@ class Turn:
                 with suppress(OSError):
                     (self.order.out / weights.CHECKPOINT).unlink()
                 self.about = home.write_note(self.order.folder, batch=batch)
-                self.told.say(notice=f"The memory did not hold a larger batch: it goes on with {batch} pictures a step.")
+                self.told.say(
+                    notice=f"The memory did not hold a larger batch: it goes on with {batch} pictures a step."
+                )
         self.finish(run)
 
     def begin(self, batch: int, threads: int) -> Run:
@@ -185,6 +189,8 @@ class Turn:
             book.look()
         if not (self.order.out / weights.CHECKPOINT).is_file():
             run.save()  # a folder that cannot be written to is found out now
+        if self.order.wish == "keep":
+            training.stop()
         step: Step | None = None
         try:
             for step in run.steps():
@@ -341,5 +347,3 @@ def _until_closed(then: Callable[[], None]) -> None:
         while sys.stdin.buffer.read(1):
             pass
     then()
-
-

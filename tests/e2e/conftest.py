@@ -15,9 +15,9 @@ READY = '[data-painted="plotly"]'
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[str]:
-    """The address of a running ManiGen."""
-    with served(ROOT / "app.py") as address:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running ManiGen, with a home of its own."""
+    with served(ROOT / "app.py", MANIGEN_HOME=str(tmp_path_factory.mktemp("home"))) as address:
         yield address
 
 

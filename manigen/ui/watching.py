@@ -1,0 +1,107 @@
+"""Watching: a person's trainings, and the live view of one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from manigen import weights
+from manigen.errors import ManigenError
+from manigen.home import Owner
+from manigen.live import routes
+from manigen.ui import components, scores, state
+from manigen.ui.pages import COMPARE, EXPLORE
+from manigen.ui.text import all_text, card_text, text
+from manigen.workshop import Order, of
+
+MARKS = {"waiting": "◌", "running": "●", "paused": "‖", "finishing": "●", "done": "✓", "failed": "✕"}
+
+
+def show(me: Owner) -> None:
+    """Show one of the trainings, and a way to the others."""
+    mine = {order.token: order for order in of(me)}
+    if not mine:
+        st.info(text("trn_none"))
+        return
+    asked = state.from_link("run")
+    token = asked if asked in mine else next(iter(mine))
+    if len(mine) > 1:
+        token = _pick(mine, token)
+    state.to_link(run=token)
+    order = mine[token]
+    shown = components.mount(
+        "train",
+        key="train",
+        data={
+            "url": routes.run_address(token),
+            "download": routes.download_address(order.model),
+            "titles": _titles(),
+            "figures": _figures(order),
+            "text": all_text(),
+        },
+        on_open_change=lambda: None,
+        on_compare_change=lambda: None,
+        on_gone_change=lambda: None,
+        on_done_change=lambda: None,
+    )
+    if shown.get("gone"):
+        state.to_link(run=None)
+        st.rerun()
+    if shown.get("done"):
+        st.rerun()
+    if shown.get("open") and order.finished:
+        state.to_link(model=order.model, **dict.fromkeys(state.OF_A_MODEL))
+        st.switch_page(EXPLORE)
+    if shown.get("compare") and order.finished:
+        data = weights.info(order.model)["data"].get("name")
+        state.to_link(model=order.model, data=data, models=None, **dict.fromkeys(state.OF_A_MODEL))
+        st.switch_page(COMPARE)
+
+
+def _pick(mine: dict[str, Order], token: str) -> str:
+    widget = "pick:run"
+    if st.session_state.get("seen:run") != token or st.session_state.get(widget) not in mine:
+        st.session_state[widget] = token
+    names = {
+        one: f"{MARKS.get(order.status()['state'], '●')} {order.about.get('title', one)}" for one, order in mine.items()
+    }
+    chosen = st.pills(
+        text("trn_yours"),
+        list(mine),
+        key=widget,
+        format_func=names.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
+    st.session_state["seen:run"] = chosen
+    return chosen or token
+
+
+def _titles() -> dict[str, str]:
+    """What families and data sets are called in the present language, by name."""
+    from manigen import datasets, models
+
+    return {name: card_text(card.title) for name, card in models.cards().items()} | {
+        name: card_text(datasets.card_of(name).title) for name in datasets.names()
+    }
+
+
+def _figures(order: Order) -> list[dict[str, Any]]:
+    """The held-out figures of a finished model, each with what real pictures get."""
+    if not order.finished:
+        return []
+    try:
+        measured = weights.info(order.model).get("measures", {})
+    except ManigenError:
+        return []
+    return [
+        {
+            "title": card_text(card.title),
+            "sentence": card_text(card.sentence),
+            "value": measured[name],
+            "real": measured.get(f"{name}_real"),
+        }
+        for name, card in scores.known().items()
+        if isinstance(measured.get(name), int | float)
+    ]

@@ -1,0 +1,303 @@
+"""Trainings beside the server: queue, turns, wishes, what is kept when something goes wrong, and what can be watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.linalg import orthogonal_procrustes
+
+from manigen import cli, files, home, weights
+from manigen.errors import BadInput, UnknownName
+from manigen.training import Training
+from manigen.workshop import Order, of, orders, place, steady, traces
+from manigen.workshop import worker as work
+from manigen.workshop.worker import Worker
+
+KNOBS = {"dim": 4, "width": 8}
+
+
+@pytest.fixture(autouse=True)
+def _a_home_for_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path / "home"))
+
+
+def put(who: str = "me", images: int = 2000, **changes) -> Order:
+    settings = {"batch": 64, "knobs": KNOBS, "maps": ("pca",), "threads": 1, **changes}
+    return place(home.owner(who), "autoencoder", "digits", "Ours", images=images, **settings)
+
+
+def serve_all() -> None:
+    Worker(idle=0).run()
+
+
+def model_bytes(folder: Path) -> bytes:
+    return (folder / weights.MODEL).read_bytes()
+
+
+def stop_after(order: Order, steps: int, then, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have something happen after so many steps, and every step be followed by a look at the wishes."""
+    step, count = Training._step, [0]
+    monkeypatch.setattr(work, "TELL_S", 0.0)
+
+    def counted(self: Training) -> dict[str, float]:
+        count[0] += 1
+        if count[0] == steps:
+            then()
+        return step(self)
+
+    monkeypatch.setattr(Training, "_step", counted)
+
+
+# --- one order --------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_ends_in_a_model_that_its_command_makes_again_bit_for_bit(tmp_path, monkeypatch, capsys) -> None:
+    order = put()
+    serve_all()
+    assert order.status()["state"] == "done"
+    card = weights.info(order.model)
+    assert card["title"] == "Ours"
+    words = shlex.split(card["command"])[3:]
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    assert cli.main(words) == 0
+    assert model_bytes(tmp_path / "again") == model_bytes(order.out)
+
+
+def test_a_server_that_goes_leaves_a_checkpoint_and_the_next_goes_on_to_the_same_weights(monkeypatch) -> None:
+    whole = put("one")
+    serve_all()
+    cut, leaving = put("two"), threading.Event()
+    with monkeypatch.context() as patch:
+        stop_after(cut, 9, leaving.set, patch)
+        Worker(leaving, idle=0).run()
+    assert cut.status()["state"] == "waiting"
+    assert 0 < cut.status()["seen"] < 2000
+    serve_all()
+    assert cut.status()["state"] == "done"
+    assert model_bytes(cut.out) == model_bytes(whole.out)
+    seen = [line["seen"] for line in traces.read_losses(cut.folder)[0]]
+    assert seen == sorted(set(seen))  # no stretch is told twice
+
+
+def test_a_paused_training_waits_and_goes_on_when_it_is_asked_to(monkeypatch) -> None:
+    order = put()
+    with monkeypatch.context() as patch:
+        stop_after(order, 5, lambda: order.ask("pause"), patch)
+        serve_all()
+    assert order.status()["state"] == "paused"
+    serve_all()
+    assert order.status()["state"] == "paused"
+    order.ask("run")
+    serve_all()
+    assert order.status()["state"] == "done"
+
+
+def test_stop_and_keep_makes_a_model_of_what_was_learned_so_far(monkeypatch) -> None:
+    order = put(images=100_000)
+    stop_after(order, 12, lambda: order.ask("keep"), monkeypatch)
+    serve_all()
+    assert order.status()["state"] == "done"
+    trained = weights.info(order.model)["trained"]
+    assert trained["images"] < 2000
+    assert trained["stopped_early_of"] == 100_000
+
+
+def test_a_deleted_training_leaves_nothing_behind(monkeypatch) -> None:
+    order = put(images=100_000)
+    stop_after(order, 5, lambda: order.ask("delete"), monkeypatch)
+    serve_all()
+    assert not order.folder.exists()
+    assert not order.out.exists()
+    assert of(order.owner) == []
+
+
+def test_an_order_for_a_knob_or_pictures_that_are_not_there_is_refused() -> None:
+    with pytest.raises(BadInput, match="no knob"):
+        put(knobs={"wings": 2})
+    with pytest.raises(UnknownName):
+        place(home.owner("me"), "vae", "0" * 24, "x", images=100)
+
+
+# --- several people ---------------------------------------------------------------------------------------------------
+
+
+def test_owners_take_turns_and_nobody_waits_for_a_long_training_to_end(monkeypatch) -> None:
+    monkeypatch.setattr(work, "TURN_S", 0.0)
+    monkeypatch.setattr(work, "TELL_S", 0.0)
+    long, short = put("teacher", images=4000), put("student", images=600)
+    served: list[str] = []
+    serve = Worker.serve
+    monkeypatch.setattr(Worker, "serve", lambda self, order: (served.append(order.token), serve(self, order))[1])
+    serve_all()
+    assert served[:4] == [long.token, short.token, long.token, short.token]
+    assert {order.status()["state"] for order in (long, short)} == {"done"}
+
+
+def test_one_person_s_trainings_and_models_are_not_another_s() -> None:
+    mine, theirs = put("me", images=200), put("them", images=200)
+    serve_all()
+    assert [order.token for order in of(home.owner("me"))] == [mine.token]
+    assert [folder.name for folder in home.owner("them").things("models")] == [theirs.model]
+    with pytest.raises(UnknownName):
+        home.owner("me").thing("models", theirs.token)
+    assert mine.model not in weights.names()
+    assert weights.load(mine.model).dim == 4  # by its exact name only
+
+
+def test_two_trainings_of_the_same_name_stay_two() -> None:
+    first, second = put(images=200), put(images=300)
+    serve_all()
+    assert first.model != second.model
+    assert [weights.info(one.model)["title"] for one in (first, second)] == ["Ours", "Ours"]
+
+
+def test_a_full_home_says_so(monkeypatch) -> None:
+    monkeypatch.setenv("MANIGEN_QUOTA_MB", "0.0001")
+    order = put(images=200)
+    serve_all()
+    assert order.status()["state"] == "done"
+    with pytest.raises(BadInput, match="delete something first"):
+        put()
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_ends_it_in_one_sentence_and_the_state_before_can_be_kept(monkeypatch) -> None:
+    order = put(images=100_000)
+    losses, count = Training._step, [0]
+
+    def broken(self: Training) -> dict[str, float]:
+        count[0] += 1
+        if count[0] == 20:
+            next(self.model.parameters()).register_hook(lambda gradient: gradient * float("inf"))
+        return losses(self)
+
+    monkeypatch.setattr(Training, "_step", broken)
+    serve_all()
+    status = order.status()
+    assert status["state"] == "failed"
+    assert "gradient exploded" in status["error"]
+    assert "smaller learning rate" in status["error"]
+    assert not order.finished
+    order.ask("keep")
+    serve_all()
+    state = weights.load(order.model).state_dict()
+    assert all(bool(value.isfinite().all()) for value in state.values())
+    assert weights.info(order.model)["trained"]["images"] == 19 * 64
+
+
+def test_where_memory_runs_out_a_smaller_batch_is_tried_and_said(monkeypatch) -> None:
+    order = put(batch=256)
+    step = Training._step
+
+    def hungry(self: Training) -> dict[str, float]:
+        if self.batch > 64:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory")
+        return step(self)
+
+    monkeypatch.setattr(Training, "_step", hungry)
+    serve_all()
+    status = order.status()
+    assert status["state"] == "done"
+    assert "64 pictures a step" in status["notices"][-1]
+    assert "--batch 64" in weights.info(order.model)["command"]
+
+
+def test_a_training_that_killed_its_process_twice_is_given_up() -> None:
+    order = put()
+    work.write_fast(order.folder / orders.STATUS, {"state": "running", "tries": 1})
+    serve_all()
+    assert order.status()["state"] == "failed"
+    assert "want of memory" in order.status()["error"]
+
+
+@pytest.mark.slow
+def test_a_worker_killed_outright_is_replaced_and_the_training_goes_on() -> None:
+    from manigen.workshop.host import Host
+
+    order, keeper = put(images=60_000), Host()
+    try:
+        keeper.ensure()
+        until(lambda: order.status().get("seen", 0) > 0)
+        first = keeper._process
+        assert first is not None
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        keeper._when = -1e9
+        keeper.ensure()
+        until(lambda: order.status()["state"] == "done")
+        assert order.status()["turn"] == 2
+    finally:
+        keeper.stop()
+
+
+def until(condition, seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+# --- what can be watched ----------------------------------------------------------------------------------------------
+
+
+def test_the_looks_follow_the_same_pictures_from_before_the_first_step_to_the_end(monkeypatch) -> None:
+    monkeypatch.setattr("manigen.workshop.chronicle.SHARE", 1e9)
+    order = put(images=12_000, learning_rate=0.02)
+    serve_all()
+    count = traces.frames(order.folder)
+    assert count > 5
+    looks = [files.read_npz(order.folder / orders.FRAMES / f"{n}.npz") for n in range(count)]
+    seen = [int(look["seen"]) for look in looks]
+    assert seen[0] == 0
+    assert seen[-1] >= 12_000
+    assert seen == sorted(seen)
+    assert {look["points"].shape for look in looks} == {(1000, 2)}
+    fixed = files.read_npz(order.folder / orders.FIXED)
+    errors = [np.square(look["rebuilt"].astype(float) - fixed["real"]).mean() for look in (looks[0], looks[-1])]
+    assert errors[1] < 0.7 * errors[0]  # it learned
+    moved = [np.abs(a["points"] - b["points"]).mean() for a, b in zip(looks[2:], looks[3:], strict=False)]
+    assert np.median(moved) < 0.5  # of a mean length of 1: the points move, they do not jump
+
+
+def test_the_plane_is_turned_as_the_procrustes_solution_of_another_library_says() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((200, 5)) * [3, 2, 0.5, 0.4, 0.3]
+    before = steady.look(z, None)
+    turned = z @ np.linalg.qr(rng.standard_normal((5, 5)))[0] + 7
+    after = steady.look(turned, before)
+    p = steady.plane(turned)
+    expected = p @ orthogonal_procrustes(p, before.astype(float))[0]
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+    np.testing.assert_allclose(after, before, atol=1e-4)  # the same shape lies where it lay
+
+
+def test_losses_are_read_on_from_where_the_last_reading_ended_and_half_a_line_waits(tmp_path) -> None:
+    lines = [json.dumps({"seen": n, "losses": {"total": 1.0 / n}}) + "\n" for n in (1, 2, 3)]
+    (tmp_path / orders.LOSSES).write_text("".join(lines[:2]) + lines[2][:9])
+    first, at = traces.read_losses(tmp_path)
+    assert [line["seen"] for line in first] == [1, 2]
+    (tmp_path / orders.LOSSES).write_text("".join(lines))
+    second, _ = traces.read_losses(tmp_path, at)
+    assert [line["seen"] for line in second] == [3]
+
+
+def test_a_loss_that_runs_away_is_said_once(monkeypatch) -> None:
+    from manigen import datasets, models
+
+    images = datasets.load("digits").x
+    training = Training(models.build("autoencoder", (1, 8, 8), dim=2, width=4), images, budget=10**6)
+    notices = [training._watch({"total": 1.0}) for _ in range(50)]
+    notices += [training._watch({"total": 5000.0}) for _ in range(50)]
+    said = [notice for notice in notices if notice]
+    assert len(said) == 1
+    assert "running away" in said[0]
