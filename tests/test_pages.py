@@ -13,7 +13,7 @@ from manigen import weights
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTER = str(ROOT / "manigen" / "ui" / "router.py")
-PAGES = sorted((ROOT / "pages").glob("*.py"))
+PAGES = [page for page in sorted((ROOT / "pages").glob("*.py")) if page.stem not in ("learn", "train")]  # of a model
 
 
 def opened(page: Path, **link: str) -> AppTest:

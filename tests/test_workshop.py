@@ -1,4 +1,4 @@
-"""Trainings beside the server: queue, turns, wishes, what is kept when something goes wrong, and what can be watched."""
+"""Trainings beside the server: queue, turns, wishes, what is kept when something goes wrong, what can be watched."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import signal
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -265,7 +266,7 @@ def test_the_looks_follow_the_same_pictures_from_before_the_first_step_to_the_en
     fixed = files.read_npz(order.folder / orders.FIXED)
     errors = [np.square(look["rebuilt"].astype(float) - fixed["real"]).mean() for look in (looks[0], looks[-1])]
     assert errors[1] < 0.7 * errors[0]  # it learned
-    moved = [np.abs(a["points"] - b["points"]).mean() for a, b in zip(looks[2:], looks[3:], strict=False)]
+    moved = [np.abs(a["points"] - b["points"]).mean() for a, b in pairwise(looks[2:])]
     assert np.median(moved) < 0.5  # of a mean length of 1: the points move, they do not jump
 
 

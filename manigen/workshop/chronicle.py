@@ -13,16 +13,18 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from manigen import files, seeds
-from manigen.datasets import Images
 from manigen.errors import BadFile
-from manigen.training import Step, Training
 from manigen.workshop import steady
 from manigen.workshop.orders import FIXED, FRAMES, LOSSES
+
+if TYPE_CHECKING:
+    from manigen.datasets import Images
+    from manigen.training import Step, Training
 
 MAPPED = 1000  # pictures whose codes are followed
 SHOWN = 16  # pictures reconstructed, and samples drawn

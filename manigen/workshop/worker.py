@@ -321,7 +321,6 @@ def main(given: list[str] | None = None) -> int:
 
     import filelock
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     home.root().mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(home.root() / LOCK)
     try:
