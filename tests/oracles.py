@@ -117,3 +117,31 @@ def shortest_way(codes: np.ndarray, seen: np.ndarray, k: int, start: int, end: i
     while way[-1] != start:
         way.append(int(before[way[-1]]))
     return way[::-1], float(best[end])
+
+
+def co_ranking(z: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The co-ranking matrix (n, n): how often one's r-th nearest code is one's s-th nearest place (Lee, Verleysen 2009)."""
+    n = len(z)
+    counts = np.zeros((n, n), int)
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        by_code = sorted(others, key=lambda j: ((z[i] - z[j]) ** 2).sum())
+        by_place = sorted(others, key=lambda j: ((p[i] - p[j]) ** 2).sum())
+        for j in others:
+            counts[by_code.index(j) + 1, by_place.index(j) + 1] += 1
+    return counts
+
+
+def triplets(z: np.ndarray, p: np.ndarray) -> float:
+    """The share of all triplets (i; j, l) whose nearer one is the same among codes and places; ties count half."""
+    n, right, all_of_them = len(z), 0.0, 0
+    for i in range(n):
+        for j in range(n):
+            for other in range(j):
+                if i in (j, other):
+                    continue
+                codes = ((z[i] - z[j]) ** 2).sum() - ((z[i] - z[other]) ** 2).sum()
+                places = ((p[i] - p[j]) ** 2).sum() - ((p[i] - p[other]) ** 2).sum()
+                right += 0.5 if codes == 0 or places == 0 else float((codes < 0) == (places < 0))
+                all_of_them += 1
+    return right / all_of_them

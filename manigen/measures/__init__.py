@@ -35,9 +35,23 @@ from manigen.discovery import discover
 from manigen.errors import NotPossible, unknown
 from manigen.measures import _cache
 from manigen.measures._context import Context, Result, Walker
+from manigen.measures._distortion import Distortion
+from manigen.measures._distortion import of as distortion
 from manigen.measures._features import make as train_features
 
-__all__ = ["Context", "Result", "Walker", "cards", "flat", "of_generator", "of_map", "report", "train_features"]
+__all__ = [
+    "Context",
+    "Distortion",
+    "Result",
+    "Walker",
+    "cards",
+    "distortion",
+    "flat",
+    "of_generator",
+    "of_map",
+    "report",
+    "train_features",
+]
 
 
 def cards() -> dict[str, Card]:

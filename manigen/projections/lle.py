@@ -35,6 +35,7 @@ card = Card(
         ),
     ),
     facts={
+        "library": "scikit-learn",
         "transform": "native: the same mixture of its nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
         "fewest": 12,

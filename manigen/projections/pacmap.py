@@ -27,6 +27,7 @@ card = Card(
         Knob("fp_ratio", 2.0, "Far pairs for each neighbour: more push groups apart.", 0.1, 10.0),
     ),
     facts={
+        "library": "pacmap",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
         "fewest": 12,

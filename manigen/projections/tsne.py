@@ -23,6 +23,7 @@ card = Card(
         Knob("early_exaggeration", 12.0, "How firmly groups are pulled together at first.", 1, 50),
     ),
     facts={
+        "library": "openTSNE",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
         "fewest": 10,

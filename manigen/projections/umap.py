@@ -31,6 +31,7 @@ card = Card(
         ),
     ),
     facts={
+        "library": "umap-learn",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
         "fewest": 10,

@@ -1,0 +1,181 @@
+"""Maps kept: what was fitted or measured once, by anyone on this machine, is read from disk the next time.
+
+    key of a map          sha256(codes, method, knobs, seed, dims, library's version, the method's own file)
+    key of a distortion   sha256(codes, places, version of the measures)
+
+A file is written whole or not at all, so two processes that write the same one do no harm; one that cannot be read is
+thrown away and made anew. The folder holds at most `limit()` bytes: what was not asked for longest goes first. The
+distortions of shipped maps are shipped under the same keys, so that a page opens with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from manigen import checks, files, projections
+from manigen.errors import BadFile, BadInput, ManigenError
+from manigen.measures import _distortion
+
+if TYPE_CHECKING:
+    from manigen.measures import Distortion
+    from manigen.projections import Map, Progress
+
+MEGABYTES = 2000  # of the folder, unless MANIGEN_MAPS_MB says otherwise
+SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "trust"
+
+
+def folder() -> Path:
+    """Return the folder of this user's cache in which maps are kept."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("manigen", appauthor=False)) / "maps"
+
+
+def limit() -> int:
+    """Return how many bytes the folder may hold. Raises `BadInput` where MANIGEN_MAPS_MB is no number."""
+    asked = os.environ.get("MANIGEN_MAPS_MB", str(MEGABYTES))
+    try:
+        return int(float(asked) * 1e6)
+    except ValueError:
+        raise BadInput(f"MANIGEN_MAPS_MB must be a number of megabytes, not {asked[:60]!r}.") from None
+
+
+# --- fits -------------------------------------------------------------------------------------------------------------
+
+
+def key(z: np.ndarray, method: str, seed: int, dims: int, knobs: Mapping[str, Any]) -> str:
+    """Return what tells a map from all others; `knobs` are settings, every one with its value."""
+    card = projections.card_of(method)
+    library = str(card.facts.get("library", "scipy"))
+    own = (Path(projections.__file__).parent / f"{method}.py").read_bytes()
+    recipe = [method, seed, dims, sorted(knobs.items()), library, metadata.version(library)]
+    return _digest(json.dumps(recipe).encode(), own, z)
+
+
+def known(z: Any, method: str, seed: int = 0, dims: int = 2, **knobs: Any) -> Map | None:
+    """Return a map that was fitted before, or None; some milliseconds either way."""
+    z = checks.codes(z)
+    held = _read(key(z, method, seed, dims, projections.card_of(method).settings(knobs)))
+    if held is None:
+        return None
+    try:
+        return projections.Map.from_arrays(held, z)
+    except ManigenError:
+        return None
+
+
+def fit(
+    z: Any, method: str = "umap", seed: int = 0, dims: int = 2, progress: Progress | None = None, **knobs: Any
+) -> Map:
+    """Return a map of codes z (n, d), from disk where it was fitted before; else as `projections.fit_map` does."""
+    z = checks.codes(z)
+    if (held := known(z, method, seed, dims, **knobs)) is not None:
+        return held
+    fitted = projections.fit_map(z, method, seed, dims, progress, **knobs)
+    _write(key(z, method, fitted.seed, fitted.dims, fitted.knobs), fitted.arrays())
+    return fitted
+
+
+# --- distortions ------------------------------------------------------------------------------------------------------
+
+
+def distortion_key(z: np.ndarray, p: np.ndarray) -> str:
+    """Return what tells a distortion from all others."""
+    return _digest(f"distortion {_distortion.VERSION}".encode(), z, p)
+
+
+def known_distortion(z: np.ndarray, p: np.ndarray) -> Distortion | None:
+    """Return where a map of codes z (n, d) at places p (n, dims) lies, if that was measured before."""
+    held = _read(distortion_key(z, p), SHIPPED)
+    try:
+        return None if held is None else _distortion.from_arrays(held)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def distortion(z: Any, p: Any, progress: Callable[[float], None] = lambda share: None) -> Distortion:
+    """Return where a map of codes z (n, d) at places p (n, dims) lies, from disk where it was measured before."""
+    z, p = checks.codes(z), checks.codes(p, what="points")
+    if (held := known_distortion(z, p)) is not None:
+        return held
+    found = _distortion.of(z, p, progress=progress)
+    _write(distortion_key(z, p), _distortion.arrays(found))
+    return _distortion.from_arrays(_distortion.arrays(found))
+
+
+def ship_distortion(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
+    """Measure a map and write where it lies to the folder that ships."""
+    path = place / _name(distortion_key(z, p))
+    if not path.is_file():
+        files.write_npz(path, _distortion.arrays(distortion(z, p)))
+    return path
+
+
+# --- the folder -------------------------------------------------------------------------------------------------------
+
+
+def _digest(*parts: bytes | np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.shape} {part.dtype}".encode())
+            part = np.ascontiguousarray(part).tobytes()
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:40]
+
+
+def _name(of: str) -> str:
+    return f"{of}.npz"
+
+
+def _read(of: str, shipped: Path | None = None) -> dict[str, np.ndarray] | None:
+    """Return what is kept under a key, or None; a file that is damaged goes."""
+    for place in (folder(), shipped):
+        path = None if place is None else place / _name(of)
+        if path is None or not path.is_file():
+            continue
+        try:
+            held = files.read_npz(path)
+        except BadFile:
+            if place != shipped:
+                path.unlink(missing_ok=True)
+            continue
+        if place != shipped:
+            with contextlib.suppress(OSError):
+                os.utime(path)  # what was asked for last is kept longest
+        return held
+    return None
+
+
+def _write(of: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep arrays under a key; where the disk will not have them, they are made again another time."""
+    try:
+        files.write_npz(folder() / _name(of), arrays)
+    except ManigenError:
+        return
+    _tidy()
+
+
+def _tidy() -> None:
+    """Throw away what was not asked for longest, until the folder holds no more than it may."""
+    found = []
+    for path in folder().glob("*.npz"):
+        with contextlib.suppress(OSError):  # another process may be tidying too
+            status = path.stat()
+            found.append((status.st_mtime, status.st_size, path))
+    left = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found)[:-1]:
+        if left <= limit():
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        left -= size
