@@ -9,10 +9,10 @@ import streamlit as st
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
-from manigen.ui import cache, components, pickers, selection, state
+from manigen.ui import cache, components, mapping, pickers, selection, state
 from manigen.ui.text import all_text, text
 
-COLOURS = ("label", "error", "distance")
+COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area")
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -26,10 +26,15 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width=310):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
-        map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
+        known_maps = mapping.options(model, list(card["maps"]))
+        chosen = pickers.choice("map", list(known_maps), known_maps)
+        map_name = mapping.read(chosen).name()
     with st.container(width="content"):
-        known = [c for c in COLOURS if card["encodes"] or c == "distance"]
-        colour = pickers.choice("colour", known, {c: text(f"colour_{c}") for c in known})
+        if st.button(text("fit_open"), icon=":material/add:", key="fit:open", help=text("fit_open_help")):
+            mapping.dialog(model)
+    with st.container(width=230):
+        known = [c for c in COLOURS if card["encodes"] or c not in ("label", "error")]
+        colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
 
 spelled = state.from_link("ends")
 if spelled and spelled != st.session_state.get("read:ends"):
@@ -52,6 +57,9 @@ shown = components.mount(
         "model": model,
         "map": map_name,
         "mapUrl": routes.map_address(model, map_name),
+        "trustUrl": routes.trust_address(model, map_name),
+        "kinUrl": routes.kin_address(model, map_name),
+        "forming": mapping.shown(model),
         "colourBy": colour,
         "classes": card["data"].get("classes", []),
         "tray": state.tray(),
@@ -61,11 +69,21 @@ shown = components.mount(
     on_tray_change=keep_tray,
     on_selection_change=lambda: None,
     on_walk_change=lambda: None,
+    on_trust_change=lambda: None,
+    on_made_change=lambda: None,
 )
 ends = state.ends_to_link(state.tray()["pins"], model)
 st.session_state["read:ends"] = ends
-state.to_link(model=model, map=map_name, colour=colour, ends=ends)
+state.to_link(model=model, map=chosen, colour=colour, ends=ends)
 if shown.get("walk"):
     st.switch_page(Path(__file__).with_name("interpolate.py"))
+if shown.get("made"):
+    if not shown["made"].get("made"):
+        mapping.forget(model)
+    st.rerun()
+if shown.get("trust"):
+    from manigen.ui import trusting
+
+    trusting.panel(model, map_name, known_maps[chosen])
 if shown.get("selection"):
     selection.show(model, map_name, shown["selection"])

@@ -53,6 +53,15 @@ def _no_figures_of_yesterday(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: 
 
 
 @pytest.fixture(autouse=True)
+def _no_maps_of_yesterday(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests keep the maps they fit in a folder of their own, not in the user's cache."""
+    from manigen import maps
+
+    kept = tmp_path_factory.getbasetemp() / "maps"
+    monkeypatch.setattr(maps, "folder", lambda: kept)
+
+
+@pytest.fixture(autouse=True)
 def _no_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see the shipped models only, whatever MANIGEN_WEIGHTS says here."""
     if "MANIGEN_WEIGHTS" in os.environ:

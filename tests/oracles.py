@@ -120,7 +120,7 @@ def shortest_way(codes: np.ndarray, seen: np.ndarray, k: int, start: int, end: i
 
 
 def co_ranking(z: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """The co-ranking matrix (n, n): how often one's r-th nearest code is one's s-th nearest place (Lee, Verleysen 2009)."""
+    """The co-ranking matrix (n, n): how often the r-th nearest code is the s-th nearest place (Lee, Verleysen 2009)."""
     n = len(z)
     counts = np.zeros((n, n), int)
     for i in range(n):

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from manigen.figures.histogram import histogram
+from manigen.figures.trust import rnx, shepard
 
-__all__ = ["histogram"]
+__all__ = ["histogram", "rnx", "shepard"]

@@ -12,11 +12,11 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from manigen import weights
+from manigen import checks, weights
 from manigen.errors import BadInput, unknown
 from manigen.live import first
 from manigen.live.content import Content
@@ -26,6 +26,7 @@ from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
     from manigen.live.first import FirstDecoder
+    from manigen.live.fits import Fit
     from manigen.models import Generator
     from manigen.projections import Map
     from manigen.weights import Codes
@@ -83,6 +84,7 @@ class Opened:
         self._maps = dict(maps)
         self._rehearsed: set[str] = set()
         self._columns: dict[str, Content] = {}
+        self._trust: dict[str, Content] = {}
         self._lock = threading.RLock()
         self._waking = threading.Lock()
         self._call = threading.Event()
@@ -184,6 +186,7 @@ class Opened:
             self._maps[method] = fitted
             self._rehearsed.discard(method)
             self._columns.pop(method, None)
+            self._trust.pop(method, None)
             self._versions[method] = secrets.token_hex(8)
 
     def label(self, row: int) -> str:
@@ -214,6 +217,61 @@ class Opened:
                 self._columns[method] = self._build(method)
             return self._columns[method]
 
+    def trust(self, method: str) -> Content | Fit:
+        """Return where a map lies as one binary frame, or the order to measure it, which is given by asking.
+
+        Header: model, map, codes (n), k, figures {name: [value, standard error]}, columns as in `columns`. Columns:
+        intruders, torn, recall, density, area uint8 (n,), 0 to 255 from each one's `low` to `high`; hollow int32, the
+        rows least to be trusted.
+        """
+        if (held := self._trust.get(method)) is not None:
+            return held
+        from manigen import maps as kept
+        from manigen.live.fits import fits
+
+        p = self._loaded(method).p
+        found = kept.known_distortion(self.codes.z, p)
+        if found is None:
+            return fits().distortion(self.codes.z, p)
+        arrays: dict[str, np.ndarray] = {"hollow": found.hollow.astype(np.int32)}
+        ends = {}
+        for name, column in found.points.items():
+            low, high = np.quantile(column, [0.005, 0.995]) if name in ("density", "area") else (0.0, 1.0)
+            if name in ("intruders", "torn"):
+                high = max(float(np.quantile(column, 0.98)), 1e-3)
+            ends[name] = {"low": float(low), "high": float(max(high, low + 1e-6))}
+            scaled = (column - low) / (ends[name]["high"] - low)
+            arrays[name] = np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+        about, payload = packed(arrays)
+        header = {
+            "model": self.name,
+            "map": method,
+            "codes": len(p),
+            "k": found.k,
+            "figures": {name: [round(value, 5), round(error, 5)] for name, (value, error) in found.figures.items()},
+            "columns": [{**column, **ends.get(column["name"], {})} for column in about],
+        }
+        version = f"{LAYOUT}-{kept.distortion_key(self.codes.z, p)[:24]}"
+        self._trust[method] = Content(frame(header, payload), "application/octet-stream", version)
+        return self._trust[method]
+
+    def kin(self, method: str, row: int, k: int = 15) -> dict[str, Any]:
+        """Return the k true nearest codes of a real code, and which of them are among its k nearest on a map.
+
+        Raises `BadInput` for a row that is not there.
+        """
+        row = checks.count(row, "row", 0, len(self.codes.z) - 1)
+        fitted = self.map(method)
+        near, distances = self.nearest.find(self.codes.z[row], k + 1)
+        others = np.flatnonzero(near[0] != row)[:k]
+        beside = fitted.neighbours(fitted.p[row], k + 1)[0][0]
+        return {
+            "row": row,
+            "rows": near[0, others].tolist(),
+            "kept": np.isin(near[0, others], beside).tolist(),
+            "distances": [round(float(far) / self.nearest.typical, 3) for far in distances[0, others]],
+        }
+
     def _build(self, method: str) -> Content:
         fitted, codes = self._loaded(method), self.codes
         count = len(codes.z)
@@ -226,12 +284,7 @@ class Opened:
             "label": np.asarray(codes.labels, np.int16),
             "split": np.asarray(codes.split, np.uint8),
         }
-        about, parts, offset = [], [], 0
-        for name, array in arrays.items():
-            raw = array.tobytes()
-            about.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "offset": offset})
-            parts.append(raw + bytes(-len(raw) % 8))
-            offset += len(parts[-1])
+        about, payload = packed(arrays)
         header = {
             "model": self.name,
             "map": method,
@@ -240,13 +293,24 @@ class Opened:
             "splits": list(weights.SPLITS),
             "columns": about,
         }
-        return Content(frame(header, b"".join(parts)), "application/octet-stream", self.version(method))
+        return Content(frame(header, payload), "application/octet-stream", self.version(method))
 
     def version(self, method: str) -> str:
         """Return what changes whenever a map's columns do: the hashes on the model's card, or else chance."""
         if method not in self._maps:
             raise unknown("map", method, self.maps)
         return self._versions[method]
+
+
+def packed(arrays: Mapping[str, np.ndarray]) -> tuple[list[dict[str, Any]], bytes]:
+    """Return columns as what a header says of them, [{name, dtype, shape, offset}], and as bytes."""
+    about, parts, offset = [], [], 0
+    for name, array in arrays.items():
+        raw = array.tobytes()
+        about.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "offset": offset})
+        parts.append(raw + bytes(-len(raw) % 8))
+        offset += len(parts[-1])
+    return about, b"".join(parts)
 
 
 class Library:

@@ -2,6 +2,10 @@
 
     WebSocket /manigen/live                    the hands; see `protocol`
     GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
+    GET /manigen/trust/{model}/{map}           where that map lies, or how far its measuring is (202)
+    GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
+    GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
+    POST /manigen/fit/{key}/stop               stop it
     GET /manigen/static/[{version}/]{name}     scripts; see `static`
     GET /manigen/health                        device, times and counts
 
@@ -146,6 +150,57 @@ class Live:
     def _columns(self, model: str, method: str) -> Any:
         return self.models.open(model).columns(method)
 
+    async def trust(self, request: Request) -> Response:
+        """Send where a map lies; 202 and how far it is where that is still being measured, which asking begins."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        from manigen.live import fits
+
+        model, method = request.path_params["model"], request.path_params["map"]
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).trust(method))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 500)
+        if isinstance(found, fits.Fit):
+            return JSONResponse(fits.report(found)[0], 202, headers={"Cache-Control": "no-store"})
+        return await asyncio.to_thread(found.respond, request, "no-cache")
+
+    async def kin(self, request: Request) -> Response:
+        """Send the true nearest codes of a real one, and which of them a map keeps beside it."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).kin(method, row))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
+
+    async def fit(self, request: Request) -> Response:
+        """Send how far an ordered map is: a frame whose payload are its places so far, uint16 (m, 2)."""
+        from manigen.live import fits
+
+        fit = fits.fits().get(request.path_params["key"])
+        if fit is None or not self.same_origin(request):
+            return JSONResponse({"error": "This map is not being made; ask for it again."}, 404)
+        since = request.query_params.get("since", "")
+        about, places = fits.report(fit, int(since) if since.isdecimal() and len(since) < 12 else -1)
+        content, kind = protocol.frame(about, places), "application/octet-stream"
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-store"})
+
+    async def stop(self, request: Request) -> Response:
+        """Stop an ordered map."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        from manigen.live import fits
+
+        await asyncio.to_thread(fits.fits().stop, request.path_params["key"])
+        return JSONResponse({"ok": True})
+
     async def file(self, request: Request) -> Response:
         """Send a script or style sheet."""
         name, version = request.path_params["name"], request.path_params.get("version")
@@ -175,6 +230,10 @@ class Live:
         return [
             WebSocketRoute(f"{self.base}/manigen/live", self.live),
             Route(f"{self.base}/manigen/map/{{model}}/{{map}}", self.map),
+            Route(f"{self.base}/manigen/trust/{{model}}/{{map}}", self.trust),
+            Route(f"{self.base}/manigen/kin/{{model}}/{{map}}/{{row:int}}", self.kin),
+            Route(f"{self.base}/manigen/fit/{{key}}", self.fit),
+            Route(f"{self.base}/manigen/fit/{{key}}/stop", self.stop, methods=["POST"]),
             Route(f"{self.base}/manigen/static/{{name}}", self.file),
             Route(f"{self.base}/manigen/static/{{version}}/{{name}}", self.file),
             Route(f"{self.base}/manigen/health", self.health),
@@ -484,3 +543,18 @@ def run_address(token: str) -> str:
 def download_address(model: str) -> str:
     """Return the address that one of a person's own models is taken along from, as a zip."""
     return f"{_live().base}/manigen/own/{model}.zip"
+
+
+def trust_address(model: str, method: str) -> str:
+    """Return the address that tells where a map lies."""
+    return f"{_live().base}/manigen/trust/{model}/{method}"
+
+
+def fit_address(of: str) -> str:
+    """Return the address that tells how far an ordered map is."""
+    return f"{_live().base}/manigen/fit/{of}"
+
+
+def kin_address(model: str, method: str) -> str:
+    """Return the address, without its last part, a row, that tells a real code's true nearest ones."""
+    return f"{_live().base}/manigen/kin/{model}/{method}"

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from manigen import seeds
 from manigen.measures import density_correlation, neighbour_recall, rnx_area, shepard_correlation, triplet_accuracy
 from manigen.measures._map import both, fellows
 from manigen.measures.base import strangers
@@ -159,5 +158,3 @@ def from_arrays(held: Mapping[str, np.ndarray]) -> Distortion:
     figures = {str(name): (float(value), float(error)) for name, (value, error) in values}
     points = {name: held[f"points_{name}"].astype(np.float32) for name in POINTWISE}
     return Distortion(int(held["k"]), figures, points, held["hollow"], held["scales"], held["curve"], held["shepard"])
-
-

@@ -32,8 +32,11 @@ def strangers(seen: Any, true: Any, k: int, sample: int, seed: int, among: int |
         raise BadInput(f"k must be below half the number of codes, {n}, not {k}.")
     rows = np.arange(n) if sample >= n else np.sort(seeds.numpy_stream(seed).choice(n, sample, replace=False))
     seen, true = _centred(seen), _centred(true)
-    drawn = None if among is None or among >= n else np.sort(seeds.numpy_stream(seed, 1).choice(n, among, replace=False))
+    drawn = (
+        None if among is None or among >= n else np.sort(seeds.numpy_stream(seed, 1).choice(n, among, replace=False))
+    )
     excess = np.empty(len(rows))
+    each = 1.0 if drawn is None else (n - 1) / len(drawn)  # ranks that one of the drawn stands for
     block = max(1, BLOCK // n)
     for first in range(0, len(rows), block):
         part = rows[first : first + block]
@@ -44,7 +47,7 @@ def strangers(seen: Any, true: Any, k: int, sample: int, seed: int, among: int |
             distances = distances[:, drawn]
         distances.sort(axis=1)
         for i, (row, those) in enumerate(zip(distances, wanted, strict=True)):
-            ranks = np.searchsorted(row, those) * ((n - 1) / among if drawn is not None else 1) + 1
+            ranks = np.searchsorted(row, those) * each + 1
             excess[first + i] = np.maximum(ranks - k, 0).sum()
     return 1 - excess * 2 / (k * (2 * n - 3 * k - 1))
 

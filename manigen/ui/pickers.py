@@ -41,6 +41,22 @@ def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
     return chosen or options[0]
 
 
+def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
+    """Show a menu of choices and return the chosen one; as `choice` otherwise, for lists too long for a row."""
+    asked = state.from_link(key)
+    widget = f"pick:{key}"
+    is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
+    if asked in options and st.session_state.get(widget) != asked and is_new:
+        st.session_state[widget] = asked
+    if st.session_state.get(widget) not in options:
+        st.session_state[widget] = options[0]
+    chosen = st.selectbox(
+        text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name)
+    )  # fmt: skip
+    st.session_state[f"seen:{key}"] = chosen
+    return chosen or options[0]
+
+
 def several(key: str, options: list[str], titles: dict[str, str], default: list[str]) -> list[str]:
     """Show a row of choices and return the chosen ones, at least one, in the order of `options`; as `choice` otherwise.
 

@@ -16,8 +16,9 @@ READY = '[data-painted="plotly"]'
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running ManiGen, with a home of its own."""
-    with served(ROOT / "app.py", MANIGEN_HOME=str(tmp_path_factory.mktemp("home"))) as address:
+    """The address of a running ManiGen, with a home and a cache of its own."""
+    home, cache = (str(tmp_path_factory.mktemp(name)) for name in ("home", "cache"))
+    with served(ROOT / "app.py", MANIGEN_HOME=home, XDG_CACHE_HOME=cache) as address:
         yield address
 
 

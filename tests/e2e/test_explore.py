@@ -15,6 +15,11 @@ pytestmark = pytest.mark.e2e
 STAGE = ".mg-stage .mg-frame canvas"
 
 
+def colour_by(visit, name):
+    visit.page.get_by_label("Colour by").click()
+    visit.page.get_by_role("option", name=name).click()
+
+
 def test_it_opens_on_a_trained_models_map_with_a_picture_and_no_set_up(visit):
     one = visit()
     one.page.wait_for_selector('[data-painted="plotly"]')
@@ -89,7 +94,7 @@ def test_zoom_is_kept_when_the_page_runs_again(explore):
     explore.page.get_by_role("button", name="Zoom in (+)").click()
     ranges = "document.querySelector('.mg-plot').layout.xaxis.range.map((v) => v.toFixed(3)).join()"
     before = explore.page.evaluate(ranges)
-    explore.page.get_by_role("radio", name="Reconstruction error").click()
+    colour_by(explore, "Reconstruction error")
     explore.page.wait_for_selector(".mg-scale")
     explore.until("Array.isArray(document.querySelector('.mg-plot').data[0].marker.color)"
                   " || document.querySelector('.mg-plot').data[0].marker.color.length > 100")  # fmt: skip
@@ -169,6 +174,92 @@ def test_another_map_shows_other_places_in_well_under_a_reload(explore):
     explore.page.get_by_role("radio", name="t-SNE").click()
     explore.page.wait_for_function(f"(before) => {first} !== before", arg=before)
     explore.page.wait_for_url(re.compile("map=tsne"))
+
+
+def test_every_map_says_in_one_line_how_far_to_trust_it_and_draws_the_worst_points_hollow(explore):
+    explore.page.wait_for_selector(".mg-honest[data-kept]")
+    line = explore.page.locator(".mg-honest").inner_text()
+    kept = int(explore.page.locator(".mg-honest").get_attribute("data-kept"))
+    assert f"this map keeps {kept}" in line and 0 < kept < 15 and "Distances between groups" in line
+    rings = "document.querySelector('.mg-plot').data.filter((t) => t.marker.symbol === 'circle-open')"
+    explore.until(f"{rings}.length === 1 && {rings}[0].x.length === 500")
+    assert explore.page.locator(".mg-key").inner_text() == "hollow: trust least"
+    chip = explore.page.locator(".mg-chip").first
+    chip.click()
+    explore.until(f"{rings}[0].x.length < 500")  # rings of a class that is switched off go with it
+
+
+def test_the_map_is_coloured_by_where_it_lies(explore):
+    explore.page.wait_for_selector(".mg-honest[data-kept]")
+    colour_by(explore, "Torn from its neighbours")
+    explore.page.wait_for_selector(".mg-scale")
+    assert "torn" in explore.page.locator(".mg-scale").inner_text()
+    explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 20")
+
+
+def test_lines_run_from_a_point_to_its_true_neighbours(explore):
+    field = "document.querySelector('.mg-explore').parentElement.manigen"
+    box = explore.page.locator(".mg-map").bounding_box()
+    x, y = explore.page.evaluate(f"{field}.map.toPixel([{field}.columns.x[7], {field}.columns.y[7]])")
+    explore.changes(lambda: explore.page.mouse.move(box["x"] + x, box["y"] + y), ".mg-overlay")
+    explore.page.wait_for_selector(".mg-map[data-kin]")
+    kin = explore.page.evaluate(f"{field}.kin")
+    assert len(kin["rows"]) == len(kin["kept"]) == 15
+    z, p = (getattr(part, name) for part, name in zip(shipped(), "zp", strict=True))
+    true = np.argsort(np.linalg.norm(z - z[kin["row"]], axis=1))[:16]
+    assert set(kin["rows"]) == set(true.tolist()) - {kin["row"]}
+    beside = np.argsort(np.linalg.norm(p - p[kin["row"]], axis=1))[:16]
+    assert kin["kept"] == [row in beside for row in kin["rows"]]
+
+
+def shipped():
+    from manigen import weights
+
+    codes = weights.codes("mnist-vae")
+    return codes, weights.load_map("mnist-vae", "umap", codes.z)
+
+
+def test_the_panel_says_in_words_and_figures_how_far_to_trust_the_map(explore):
+    explore.page.wait_for_selector(".mg-honest[data-kept]")
+    explore.page.get_by_role("button", name="How far to trust this map").click()
+    panel = explore.page.get_by_role("dialog")
+    panel.get_by_text("true neighbours are still among").wait_for()
+    for title in ("Neighbour recall", "Trustworthiness", "Continuity", "Shepard correlation", "Density correlation"):
+        panel.get_by_text(title, exact=True).wait_for()
+    explore.page.wait_for_function("document.querySelectorAll('[role=dialog] .js-plotly-plot').length === 2")
+
+
+def test_another_map_forms_in_the_background_is_shown_and_linked(explore, visit):
+    explore.page.get_by_role("button", name="Another map").click()
+    panel = explore.page.get_by_role("dialog")
+    panel.get_by_label("Method").click()
+    explore.page.get_by_role("option", name="Laplacian eigenmaps").click()
+    panel.get_by_text("Ties neighbours with springs").wait_for()
+    first = "document.querySelector('.mg-plot').data[0].x[0]"
+    before = explore.page.evaluate(first)
+    panel.get_by_role("button", name="Make it in the background").click()
+    explore.page.wait_for_url(re.compile("map=laplacian"))
+    explore.page.get_by_role("radio", name="Laplacian eigenmaps").wait_for()
+    explore.page.wait_for_function(f"(before) => {first} !== before", arg=before)
+    friend = visit("/?model=mnist-vae&map=laplacian")
+    friend.page.wait_for_selector('[data-painted="plotly"]')
+    friend.page.get_by_role("radio", name="Laplacian eigenmaps").wait_for()
+
+
+def test_a_map_that_is_being_made_can_be_stopped_and_the_page_stays(visit):
+    one = visit("/?model=mnist-vae&map=mds~max_iter~1000")
+    one.page.wait_for_selector(".mg-making:not([hidden])")
+    assert "MDS" in one.page.locator(".mg-making b").inner_text()
+    one.page.locator(".mg-making").get_by_role("button", name="Stop").click()
+    one.page.wait_for_selector(".mg-making", state="hidden")
+    one.page.get_by_text("Stopped; the map you were on stays.").wait_for()
+    assert one.page.locator(".mg-chip").count() >= 10
+
+
+def test_a_link_to_a_map_that_cannot_be_is_said(visit):
+    one = visit("/?model=mnist-vae&map=umapp~n~3")
+    one.page.get_by_text("There is no projection named 'umapp'").wait_for()
+    one.page.wait_for_selector('[data-painted="plotly"]')
 
 
 def test_the_keyboard_moves_the_loupe_and_pins(explore):

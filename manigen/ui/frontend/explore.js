@@ -3,11 +3,14 @@
 import { live } from "./live.js";
 import { expectPlotly, loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
+import { Forming } from "./mapforming.js";
 import { draw } from "./picture.js";
 import { NEIGHBOURS, Stage } from "./stage.js";
 import { Tray } from "./tray.js";
+import { Trust } from "./trust.js";
 
 const REST = 120; // ms without a move after which a hand rests
+const REACH = 12; // px from a point within which a resting hand means that point
 const TWICE = 500; // ms between the clicks of a double click, at most
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
 
@@ -55,9 +58,14 @@ class Explore {
       share: (pins) => this.share(pins),
       walk: () => this.setTriggerValue("walk", ++this.seq),
     });
-    this.root = element("div", "mg mg-explore", [this.field, this.stage.element, this.tray.element]);
+    this.trust = new Trust(text, { known: (columns) => this.trusted(columns), panel: () => this.setTriggerValue("trust", ++this.seq) });
+    this.forming = new Forming(text, {
+      say: (sentence) => this.say(sentence),
+      done: (made) => this.setTriggerValue("made", { seq: ++this.seq, made }),
+    });
+    this.root = element("div", "mg mg-explore", [this.trust.element, this.field, this.stage.element, this.tray.element]);
     this.host.append(this.root);
-    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint);
+    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element);
   }
 
   async update({ data, setStateValue, setTriggerValue }) {
@@ -79,6 +87,8 @@ class Explore {
         return this.say(fill(data.text.map_failed, { why: problem.message }));
       }
     }
+    if (changed && this.columns) this.trust.load(data.trustUrl);
+    if (this.columns) this.forming.update(data.forming, this.columns.label, dark);
     if ((changed || recolour) && this.columns) {
       const shown = this.map.show(this.columns, { plotlyUrl: data.plotlyUrl, colourBy: data.colourBy, classes: data.classes, dark,
         after: new Promise((done) => (this.pictured = done)) });
@@ -123,16 +133,46 @@ class Explore {
     this.pictured?.();
   }
 
+  // The figures of this map have come: its least trusted points turn hollow, and it can be coloured by them.
+  trusted(columns) {
+    if (!this.columns) return;
+    const { hollow, ...values } = columns;
+    Object.assign(this.columns, values);
+    this.columns.hollow = new Uint8Array(this.columns.x.length);
+    for (const row of hollow) this.columns.hollow[row] = 1;
+    this.map.restyle();
+    this.chips();
+  }
+
+  // The point under a resting hand: its true nearest codes are asked for, so that lines can run to them.
+  async askKin() {
+    const row = this.map.rowAt(this.place, REACH);
+    const { model, map, kinUrl } = this.data;
+    if (row === null) return (this.kin = null);
+    if (this.kin?.row === row && this.kin.map === map) return;
+    try {
+      const response = await fetch(`${kinUrl}/${row}`);
+      const kin = response.ok ? await response.json() : null;
+      if (this.data.model !== model || this.data.map !== map || this.map.rowAt(this.place, REACH) !== row) return;
+      this.kin = kin && { ...kin, map };
+    } catch {
+      this.kin = null;
+    }
+    this.overlay();
+  }
+
   // Lines to the neighbours are drawn where the hand rests; while it moves they would only be in the way.
   rest() {
     clearTimeout(this.resting);
     if (this.lines) {
       this.lines = false;
+      this.kin = null;
       this.overlay();
     }
     this.resting = setTimeout(() => {
       this.lines = true;
       this.overlay();
+      if (!this.touring) this.askKin();
     }, REST);
   }
 
@@ -141,7 +181,8 @@ class Explore {
     if (!pen || !this.columns) return;
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
-    if (this.lines && this.header && this.place) {
+    if (this.lines && this.kin?.map === this.data.map) this.drawKin(pen);
+    else if (this.lines && this.header && this.place) {
       const [px, py] = this.map.toPixel(this.place);
       pen.lineWidth = 1.4;
       pen.strokeStyle = pen.fillStyle = this.dark ? "rgba(255,255,255,.75)" : "rgba(20,22,30,.6)";
@@ -177,6 +218,36 @@ class Explore {
     });
   }
 
+  // From a point to its true nearest codes: calm where the map keeps them beside it, amber and dashed where it tore them off.
+  drawKin(pen) {
+    const at = (row) => this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
+    const [px, py] = at(this.kin.row);
+    const warn = getComputedStyle(this.root).getPropertyValue("--mg-edge");
+    pen.lineWidth = 1.6;
+    this.kin.rows.forEach((row, i) => {
+      const [nx, ny] = at(row);
+      const kept = this.kin.kept[i];
+      pen.strokeStyle = pen.fillStyle = kept ? (this.dark ? "rgba(255,255,255,.8)" : "rgba(20,22,30,.7)") : warn;
+      pen.setLineDash(kept ? [] : [5, 4]);
+      pen.globalAlpha = kept ? 0.7 : 0.85;
+      pen.beginPath();
+      pen.moveTo(px, py);
+      pen.lineTo(nx, ny);
+      pen.stroke();
+      pen.globalAlpha = 1;
+      pen.beginPath();
+      pen.arc(nx, ny, 2.8, 0, 7);
+      pen.fill();
+    });
+    pen.setLineDash([]);
+    pen.beginPath();
+    pen.arc(px, py, 5, 0, 7);
+    pen.strokeStyle = this.dark ? "#fff" : "#14161e";
+    pen.lineWidth = 2;
+    pen.stroke();
+    this.field.dataset.kin = this.kin.row;
+  }
+
   // Until a hand arrives the loupe wanders from group to group by itself: the page is never empty.
   begin() {
     const { box } = this.map;
@@ -209,8 +280,10 @@ class Explore {
   chips() {
     const { classes, text, colourBy } = this.data;
     this.legend.replaceChildren();
-    if (colourBy !== "label")
-      this.legend.append(element("span", "mg-scale", [element("span", "", [text.low]), element("span"), element("span", "", [text.high])]));
+    if (colourBy !== "label") {
+      const ends = [text[`low_${colourBy}`] ?? text.low, text[`high_${colourBy}`] ?? text.high];
+      this.legend.append(element("span", "mg-scale", [element("span", "", [ends[0]]), element("span"), element("span", "", [ends[1]])]));
+    }
     for (const group of this.map.groups.keys()) {
       if (group < 0) continue;
       const swatch = element("b", "", [], { style: `background:${this.map.colourOf(group)}` });
@@ -227,6 +300,8 @@ class Explore {
       chip.addEventListener("pointerdown", (event) => event.stopPropagation());
       this.legend.append(chip);
     }
+    if (this.columns?.hollow?.includes(1))
+      this.legend.append(element("span", "mg-chip mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
   }
 
   // --- pins ---------------------------------------------------------------------------------------------------------

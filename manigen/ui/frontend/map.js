@@ -174,9 +174,12 @@ export class MapView {
     const { x0, x1, y0, y1 } = this.view;
     const [sx, sy] = [wide / (x1 - x0), high / (y1 - y0)];
     const colour = this.colours();
+    const hollow = this.columns.hollow ?? new Uint8Array(x.length);
+    const ring = stamp((ratio * (this.pointSize() + 2)) / 2, wide, ratio * 1.2);
     for (const [group, rows] of this.groups) {
       if (this.hidden.has(group)) continue;
-      for (const i of rows) dot(image, spot, Math.floor((x[i] - x0) * sx), Math.floor((y1 - y[i]) * sy), colour(i, label[i]));
+      for (const i of rows)
+        dot(image, hollow[i] ? ring : spot, Math.floor((x[i] - x0) * sx), Math.floor((y1 - y[i]) * sy), colour(i, label[i]));
     }
     points.getContext("2d").putImageData(image, 0, 0);
     const pen = this.raster.getContext("2d");
@@ -187,8 +190,14 @@ export class MapView {
       pen.drawImage(this.shading, left, top, right - left, bottom - top);
     }
     pen.drawImage(points, 0, 0, width, height);
-    if (this.movable && this.colourBy === "label") this.write(pen);
+    if (this.movable && !this.values()) this.write(pen);
     this.root.dataset.painted = "raster";
+  }
+
+  // Other colours or marks on the same places: at once on the canvas, in Plotly once it is there.
+  restyle() {
+    if (!this.drawn) return this.repaint();
+    this.react(window.Plotly);
   }
 
   repaint() {
@@ -217,29 +226,58 @@ export class MapView {
 
   // The colour [r, g, b] of each point, by its class or by what the map is coloured by.
   colours() {
-    if (this.colourBy === "label") {
+    const values = this.values();
+    if (!values) {
       const known = new Map(this.order.map((group) => [group, rgb(this.colourOf(group))]));
       return (i, group) => known.get(group);
     }
-    const values = this.columns[this.colourBy];
     const [low, high] = spread(values);
     const scale = Array.from({ length: 64 }, (_, at) => between(at / 63));
     return (i) => scale[Math.max(0, Math.min(63, Math.round((63 * (values[i] - low)) / (high - low || 1)) || 0))];
   }
 
+  // What the points are coloured by; null for their class, or while the figures are still on their way.
+  values() {
+    return this.colourBy === "label" ? null : (this.columns[this.colourBy] ?? null);
+  }
+
+  // The row of the shown point nearest to a place, where it is within `reach` px; else null.
+  rowAt(place, reach) {
+    if (!place || !this.columns) return null;
+    const { x, y, label } = this.columns;
+    const unit = (this.view.x1 - this.view.x0) / this.size()[0];
+    let [best, row] = [(reach * unit) ** 2, null];
+    for (let i = 0; i < x.length; i++) {
+      const far = (x[i] - place[0]) ** 2 + (y[i] - place[1]) ** 2;
+      if (far < best && !this.hidden.has(label[i])) [best, row] = [far, i];
+    }
+    return row;
+  }
+
+  // The points least to be trusted as one trace of rings, in the colours they would have as dots.
+  rings(values, range) {
+    const { x, y, label, hollow } = this.columns;
+    const rows = Int32Array.from(hollow.keys()).filter((i) => hollow[i] && !this.hidden.has(label[i]));
+    const marker = { size: this.pointSize() + 2, symbol: "circle-open", opacity: 0.95, line: { width: 1.3 } };
+    if (values) Object.assign(marker, { color: pick(values, rows), colorscale: EVEN, cmin: range[0], cmax: range[1] });
+    else marker.color = Array.from(rows, (i) => this.colourOf(label[i]));
+    return { type: "scattergl", mode: "markers", x: pick(x, rows), y: pick(y, rows), marker, hoverinfo: "skip", name: "" };
+  }
+
   async react(Plotly) {
-    const { x, y } = this.columns;
-    const values = this.colourBy === "label" ? null : this.columns[this.colourBy];
+    const { x, y, hollow } = this.columns;
+    const values = this.values();
     const range = values ? spread(values) : null;
     const size = this.pointSize();
     const traces = this.order.map((group) => {
-      const rows = this.groups.get(group);
+      const rows = hollow ? this.groups.get(group).filter((i) => !hollow[i]) : this.groups.get(group);
       const marker = { size, opacity: values ? 0.85 : OPACITY, line: { width: 0 } };
       if (values) Object.assign(marker, { color: pick(values, rows), colorscale: EVEN, cmin: range[0], cmax: range[1] });
       else marker.color = this.colourOf(group);
       return { type: "scattergl", mode: "markers", x: pick(x, rows), y: pick(y, rows), marker, hoverinfo: "skip",
         visible: !this.hidden.has(group), name: this.classes[group] ?? "" };
     });
+    if (hollow) traces.push(this.rings(values, range));
     const { x0, x1, y0, y1 } = this.view;
     const axis = { visible: false, fixedrange: false, zeroline: false };
     const layout = {
@@ -327,6 +365,7 @@ export class MapView {
     } else if (!this.hidden.delete(group)) this.hidden.add(group);
     this.middles = null;
     if (!this.drawn) return this.repaint();
+    if (this.columns.hollow) return this.react(window.Plotly);
     const visible = this.order.map((other) => !this.hidden.has(other));
     window.Plotly.restyle(this.plot, { visible });
     if (this.colourBy === "label") window.Plotly.relayout(this.plot, { annotations: this.annotations() });
@@ -488,13 +527,16 @@ function shade(x, y, label, box, dark, side = 160) {
   return big;
 }
 
-// A round point of `radius` px on an image of `width`: how far each of its pixels lies from its middle, and how opaque it is.
-function stamp(radius, width) {
+// A round point of `radius` px on an image of `width`, or a ring of that `line`: how far each of its pixels lies from its
+// middle, and how opaque it is.
+function stamp(radius, width, line = 0) {
   const reach = Math.ceil(radius);
   const [steps, covers] = [[], []];
   for (let dy = -reach; dy <= reach; dy++)
     for (let dx = -reach; dx <= reach; dx++) {
-      const cover = OPACITY * Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(dx, dy)));
+      const far = Math.hypot(dx, dy);
+      const inner = line ? Math.min(1, Math.max(0, far - (radius - line - 0.5))) : OPACITY;
+      const cover = inner * Math.min(1, Math.max(0, radius + 0.5 - far));
       if (cover < 0.02) continue;
       steps.push(4 * (dy * width + dx));
       covers.push(cover);

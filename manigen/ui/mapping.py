@@ -1,0 +1,211 @@
+"""Mapping: maps of one's own. A recipe names one in the link, the dialog orders it, the session remembers it.
+
+A recipe is the method's name and what differs from its card's defaults, joined by ~: `tsne~perplexity~50~seed~3`. So a
+link to a map that nobody has fitted yet fits it, and shows it where it was fitted before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from manigen import projections
+from manigen.cards import Card, Knob
+from manigen.errors import BadInput, ManigenError
+from manigen.live import routes
+from manigen.live.library import Opened, library
+from manigen.ui import state
+from manigen.ui.text import card_text, text
+
+MOST = 8  # maps of one's own that a session keeps in the picker, for each model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method, its seed and the knobs that are not at their defaults."""
+
+    method: str
+    seed: int = 0
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def card(self) -> Card:
+        return projections.card_of(self.method)
+
+    def spelled(self) -> str:
+        """Return the recipe as text for a link.
+
+        >>> Recipe("tsne", 3, {"perplexity": 50.0}).spelled()
+        'tsne~perplexity~50~seed~3'
+        """
+        parts = [self.method]
+        for name, value in sorted(self.knobs.items()):
+            parts += [name, f"{value:g}" if isinstance(value, float) else str(value)]
+        return "~".join([*parts, *(["seed", str(self.seed)] if self.seed else [])])
+
+    def name(self) -> str:
+        """Return the name that the live path knows the map by."""
+        if not self.knobs and not self.seed:
+            return self.method
+        return f"{self.method}-{hashlib.sha256(self.spelled().encode()).hexdigest()[:10]}"
+
+    def title(self) -> str:
+        """Return what the picker shows."""
+        more = [f"{value:g}" if isinstance(value, float) else str(value) for _, value in sorted(self.knobs.items())]
+        more += [text("fit_seed_n", n=self.seed)] if self.seed else []
+        return " · ".join([card_text(self.card.title), *more])
+
+
+def read(spelled: str) -> Recipe:
+    """Return the recipe that a link spells. Raises `UnknownName` or `BadInput` for anything else.
+
+    >>> read("umap~n_neighbors~30").knobs
+    {'n_neighbors': 30}
+    """
+    method, *rest = spelled[:300].split("~")
+    card = projections.card_of(method)
+    if len(rest) % 2:
+        raise BadInput("This link's map cannot be read; it may have been cut short.")
+    given = dict(zip(rest[::2], rest[1::2], strict=True))
+    seed = Knob("seed", 0, "", 0, 2**31).check(given.pop("seed", 0))
+    defaults = card.settings()
+    knobs = {name: value for name, value in card.typed(given).items() if value != defaults[name]}
+    return Recipe(method, int(seed), knobs)
+
+
+# --- what a session has ---------------------------------------------------------------------------------------------
+
+
+def own(model: str) -> list[str]:
+    """Return the recipes, spelled, of the maps that this session made of a model."""
+    return st.session_state.setdefault("maps:own", {}).setdefault(model, [])
+
+
+def ready(model: str, spelled: str) -> bool:
+    """Say whether a map of one's own is at hand, having put it among the model's maps where it was fitted before."""
+    from manigen import maps
+
+    recipe, opened = read(spelled), library().open(model)
+    if recipe.name() in opened.maps:
+        return True
+    fitted = maps.known(opened.codes.z, recipe.method, recipe.seed, **recipe.knobs)
+    if fitted is None:
+        return False
+    opened.add_map(recipe.name(), fitted)
+    return True
+
+
+def remember(model: str, spelled: str) -> None:
+    """Add a map to those the session shows in the picker."""
+    mine = own(model)
+    if spelled not in mine:
+        mine.append(spelled)
+        del mine[:-MOST]
+
+
+def order(model: str, spelled: str) -> None:
+    """Have a map fitted in the background; the page shows it forming. Raises what the queue and the card object to."""
+    from manigen.live.fits import fits
+
+    recipe, opened = read(spelled), library().open(model)
+    fit = fits().map(opened.codes.z, recipe.method, recipe.seed, **recipe.knobs)
+    st.session_state.setdefault("maps:forming", {})[model] = (spelled, fit.of)
+
+
+def forming(model: str) -> tuple[str, str] | None:
+    """Return the recipe and the key of the map that this session has ordered of a model, if there is one."""
+    return st.session_state.get("maps:forming", {}).get(model)
+
+
+def forget(model: str) -> None:
+    """No map of this model is being waited for any more."""
+    st.session_state.get("maps:forming", {}).pop(model, None)
+
+
+def options(model: str, shipped: list[str]) -> dict[str, str]:
+    """Return the maps to pick from: recipe, spelled, to title; the link's own first has to be at hand or is ordered."""
+    asked = state.from_link("map")
+    if asked and asked not in shipped and asked not in own(model) and (forming(model) or ("",))[0] != asked:
+        try:
+            spelled = read(asked).spelled()
+            if ready(model, spelled):
+                remember(model, spelled)
+            else:
+                order(model, spelled)
+        except ManigenError as problem:
+            st.warning(str(problem))
+    if (now := forming(model)) is not None and ready(model, now[0]):
+        forget(model)
+        remember(model, now[0])
+        state.to_link(map=now[0])
+    mine = [spelled for spelled in own(model) if spelled not in shipped and ready(model, spelled)]
+    return {spelled: read(spelled).title() for spelled in [*shipped, *mine]}
+
+
+def shown(model: str) -> dict[str, str] | None:
+    """Return what the front end needs to show the map that forms, or None."""
+    now = forming(model)
+    return None if now is None else {"url": routes.fit_address(now[1]), "title": read(now[0]).title()}
+
+
+# --- the dialog -------------------------------------------------------------------------------------------------------
+
+
+def dialog(model: str) -> None:
+    """Show the dialog in which a map is ordered."""
+
+    @st.dialog(text("fit_title"), width="medium")
+    def ask() -> None:
+        opened = library().open(model)
+        cards = {
+            name: card for name, card in projections.cards().items()
+            if opened.codes.z.shape[1] < card.facts.get("widest", 10**9)
+        }  # fmt: skip
+        chosen = st.selectbox(
+            text("fit_method"), list(cards), key="fit:method", format_func=lambda name: card_text(cards[name].title)
+        )
+        card = cards[chosen]
+        st.caption(f"{card_text(card.sentence)} [{card.reference}]({card.link})")
+        knobs = {knob.name: _turn(chosen, knob) for knob in card.knobs}
+        seed = int(st.number_input(text("fit_seed"), 0, 2**31, 0, key="fit:seed", help=text("fit_seed_help")))
+        _say_landmarks(card, opened)
+        if st.button(text("fit_go"), type="primary", key="fit:go"):
+            defaults = card.settings()
+            changed = {name: value for name, value in knobs.items() if value != defaults[name]}
+            spelled = Recipe(chosen, seed, changed).spelled()
+            try:
+                if ready(model, spelled):
+                    remember(model, spelled)
+                    state.to_link(map=spelled)
+                else:
+                    order(model, spelled)
+            except ManigenError as problem:
+                st.error(str(problem))
+                return
+            st.rerun()
+
+    ask()
+
+
+def _turn(method: str, knob: Knob) -> Any:
+    """Show one knob under its standard name and return its value."""
+    label, key, help = f"`{knob.name}`", f"fit:{method}:{knob.name}", card_text(knob.help)
+    if knob.choices:
+        return st.selectbox(label, list(knob.choices), list(knob.choices).index(knob.default), key=key, help=help)
+    if isinstance(knob.default, bool):
+        return st.toggle(label, knob.default, key=key, help=help)
+    kind = type(knob.default)
+    assert knob.low is not None and knob.high is not None
+    if kind is int:
+        return st.slider(label, int(knob.low), int(knob.high), int(knob.default), 1, key=key, help=help)
+    step = 0.01 if knob.high - knob.low <= 2 else 0.5
+    return st.slider(label, float(knob.low), float(knob.high), float(knob.default), step, key=key, help=help)
+
+
+def _say_landmarks(card: Card, opened: Opened) -> None:
+    most, n = card.facts.get("landmarks"), len(opened.codes)
+    if most and n > most:
+        st.info(text("fit_landmarks", most=most, n=n, title=card_text(card.title)), icon=":material/filter_alt:")

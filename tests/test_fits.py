@@ -1,0 +1,104 @@
+"""The queue of maps and its process: progress, estimate, stop, and what becomes of a process that dies."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from manigen import maps
+from manigen.errors import BadInput, ManigenError, UnknownName
+from manigen.live import fits
+from manigen.live.fits import Fits
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def queue():
+    running = Fits()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def codes():
+    return np.random.default_rng(0).normal(size=(400, 5)).astype("f")
+
+
+def test_a_map_is_made_elsewhere_shown_while_it_forms_and_kept(queue, codes):
+    codes = np.random.default_rng(2).normal(size=(1000, 30)).astype("f")
+    fit = queue.map(codes, "mds", max_iter=150)
+    assert queue.map(codes, "mds", max_iter=150) is fit  # two people, one order
+    seen = {}
+    while not fit.ended.wait(0.02):
+        seen[fit.step] = (fit.state, fit.share, len(fit.places), fit.left())
+    assert fit.state == "done" and fit.share == 1 and fit.seconds > 0, fit.error
+    shares = [share for _, share, _, _ in seen.values()]
+    assert shares == sorted(shares)
+    assert max(size for _, _, size, _ in seen.values()) == 1000 * 2 * 2
+    assert any(left is not None for *_, left in seen.values())
+    kept = maps.known(codes, "mds", max_iter=150)
+    assert kept is not None and kept.p.shape == (1000, 2)
+    assert queue.map(codes, "mds", max_iter=150).state == "done"  # at once
+
+
+def test_a_map_is_measured_elsewhere(queue, codes):
+    fit = queue.distortion(codes, codes[:, :2].copy())
+    assert fit.ended.wait(60) and fit.state == "done"
+    assert maps.known_distortion(codes, codes[:, :2].copy()).figures["trustworthiness"][0] > 0.5
+
+
+def test_an_order_is_stopped_whether_it_waits_or_works(queue, codes):
+    long = np.random.default_rng(1).normal(size=(2000, 30)).astype("f")
+    first, second = queue.map(long, "mds", max_iter=1000), queue.map(codes, "mds")
+    while first.state == "waiting":
+        time.sleep(0.01)
+    assert queue.position(second) == 1
+    queue.stop(second.of)
+    assert second.state == "stopped"
+    queue.stop(first.of)
+    assert first.ended.wait(20) and first.state == "stopped" and maps.known(long, "mds", max_iter=1000) is None
+    again = queue.map(codes, "mds")
+    assert again.ended.wait(60) and again.state == "done"
+
+
+def test_what_cannot_be_made_is_said_in_a_sentence(queue, codes):
+    with pytest.raises(UnknownName, match="Did you mean 'umap'"):
+        queue.map(codes, "umapp")
+    with pytest.raises(BadInput, match="perplexity must lie"):
+        queue.map(codes, "tsne", perplexity=1e9)
+    fit = queue.map(codes, "as_it_is")
+    assert fit.ended.wait(60) and fit.state == "failed" and "Codes of 5 numbers cannot be drawn" in fit.error
+
+
+def test_a_process_that_dies_fails_its_order_and_the_next_has_another(queue, codes):
+    long = np.random.default_rng(1).normal(size=(2000, 30)).astype("f")
+    fit = queue.map(long, "mds", max_iter=999)
+    while fit.share == 0:
+        time.sleep(0.01)
+    queue._process.kill()
+    assert fit.ended.wait(20) and fit.state == "failed" and "ended badly" in fit.error
+    after = queue.map(codes, "pca")
+    assert after.ended.wait(60) and after.state == "done"
+
+
+def test_the_queue_has_an_end(codes, monkeypatch):
+    full = Fits(command=("sleep", "60"))
+    monkeypatch.setattr(fits, "WAITING", 2)
+    monkeypatch.setattr(fits, "GRACE_S", 0.2)
+    held = [full.map(codes, "mds", seed=0)]
+    while held[0].state == "waiting":
+        time.sleep(0.01)
+    held += [full.map(codes, "mds", seed=seed) for seed in (1, 2)]
+    with pytest.raises(ManigenError, match="2 maps are waiting"):
+        full.map(codes, "mds", seed=3)
+    for one in reversed(held):
+        full.stop(one.of)
+    assert held[0].ended.wait(20) and held[0].state == "stopped"  # killed, since it does not listen
+    full.close()
