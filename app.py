@@ -15,7 +15,7 @@ def get_ready() -> None:
     import_module("PIL.Image").preinit()  # for the page's icon
     for module in ("cache", "components", "pickers", "selection", "state"):
         import_module(f"manigen.ui.{module}")
-    routes.warm("mnist-vae")
+    routes.warm("mnist-fusion")
     routes.Doorkeeper.wait_until_quiet()
     import_module("manigen.workshop.host").look()  # trainings that the last server left go on
 

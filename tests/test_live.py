@@ -741,18 +741,18 @@ def test_health_tells_device_and_counts(client: TestClient) -> None:
 
 
 def test_a_shipped_map_is_sent_without_starting_the_engine() -> None:
-    if "mnist-vae" not in weights.names():
-        pytest.skip("mnist-vae is not among the weights")
+    if "mnist-fusion" not in weights.names():
+        pytest.skip("mnist-fusion is not among the weights")
     live = Live(Library())
     with TestClient(Starlette(routes=live.routes())) as client:
-        version = live.models.open("mnist-vae").version("umap")
-        reply = client.get(f"/manigen/map/mnist-vae/umap?v={version}")
+        version = live.models.open("mnist-fusion").version("umap")
+        reply = client.get(f"/manigen/map/mnist-fusion/umap?v={version}")
         assert "immutable" in reply.headers["cache-control"]
         header, _ = protocol.unframe(reply.content)
         assert header["codes"] >= 10_000 and header["classes"][7] == "7"
         about = client.get("/manigen/health").json()
         assert about["models"] == 1 and "device" not in about
-        assert not live.models.open("mnist-vae").awake
+        assert not live.models.open("mnist-fusion").awake
 
 
 @pytest.mark.parametrize("name", weights.names())
@@ -776,20 +776,20 @@ from manigen.live import library, protocol, routes
 routes.PICTURE_S = 3600  # torch is never sent for
 live = routes.Live()
 with TestClient(Starlette(routes=live.routes())) as client, client.websocket_connect("/manigen/live") as line:
-    line.send_text(json.dumps({"op": "hover", "id": 1, "model": "mnist-vae", "map": "umap", "at": [0, 0], "k": 6}))
+    line.send_text(json.dumps({"op": "hover", "id": 1, "model": "mnist-fusion", "map": "umap", "at": [0, 0], "k": 6}))
     header, pictures = protocol.unframe(line.receive()["bytes"])
     print(header["shape"], header["device"].startswith("CPU"), len(pictures), "torch" in sys.modules)
-    live.models.open("mnist-vae").wake()
-    live.models.open("mnist-vae")._waker.join()
-    line.send_text(json.dumps({"op": "hover", "id": 2, "model": "mnist-vae", "map": "umap", "at": [0, 0], "k": 6}))
+    live.models.open("mnist-fusion").wake()
+    live.models.open("mnist-fusion")._waker.join()
+    line.send_text(json.dumps({"op": "hover", "id": 2, "model": "mnist-fusion", "map": "umap", "at": [0, 0], "k": 6}))
     _, again = protocol.unframe(line.receive()["bytes"])
     print(max(abs(a - b) for a, b in zip(pictures, again)) <= 1, "torch" in sys.modules)
 """
 
 
 def test_the_first_hover_is_answered_before_torch_is_there_and_the_next_ones_by_torch() -> None:
-    if "mnist-vae" not in weights.names():
-        pytest.skip("mnist-vae is not among the weights")
+    if "mnist-fusion" not in weights.names():
+        pytest.skip("mnist-fusion is not among the weights")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST_HOVER], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines() == [f"[7, 28, 28, 1] True {7 * 784} False", "True True"], done.stderr
 

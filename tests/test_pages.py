@@ -76,7 +76,7 @@ def test_the_way_to_the_first_map_imports_no_map_library():
         "import sys; sys.argv = ['x']\n"
         "import app, manigen.ui.cache, manigen.ui.pickers, manigen.ui.components\n"
         "from manigen.live.library import library\n"
-        "library().open('mnist-vae').columns('umap')\n"
+        "library().open('mnist-fusion').columns('umap')\n"
         "print(sorted({'umap', 'openTSNE', 'sklearn', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -29,7 +29,7 @@ def test_it_opens_on_a_trained_models_map_with_a_picture_and_no_set_up(visit):
         "Math.max(...document.querySelector('.mg-stage .mg-frame canvas').getContext('2d')"
         ".getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 < 3)) > 100"
     )
-    assert "mnist-vae" in one.page.url
+    assert "mnist-fusion" in one.page.url
 
 
 def test_until_a_hand_arrives_the_loupe_wanders_and_pictures_follow_it(visit):
