@@ -320,7 +320,7 @@ def test_codes_too_wide_to_be_drawn_as_they_are_are_refused(terminal: Terminal, 
     assert status == 2 and "Codes of 4 numbers cannot be drawn as they are in 2-D" in err
 
 
-@pytest.mark.parametrize("kind", ["geodesic", *paths.cards()])
+@pytest.mark.parametrize("kind", ["geodesic", *(kind for kind in paths.cards() if kind != "fog")])
 def test_a_walk_is_measured_and_shown(kind: str, asked: Callable[..., dict[str, Any]], small_model: Path) -> None:
     told = asked("walk", small_model, "--from", 3, "--to", 41, "--kind", kind, "--steps", 9, "--out", "walk.npz")
     z = weights.codes(small_model).z
@@ -328,6 +328,11 @@ def test_a_walk_is_measured_and_shown(kind: str, asked: Callable[..., dict[str, 
     assert np.array_equal(held["codes"][[0, -1]], z[[3, 41]]) and told["steps"] == 9
     assert told["length"] == pytest.approx(held["steps"].sum()) and 0 < told["evenness"] <= 1
     assert told["energy"] >= told["length"] ** 2 * 0.999 and isinstance(told["converged"], bool)
+
+
+def test_a_walk_with_fog_needs_several_decoders_and_says_so(terminal: Terminal, small_model: Path) -> None:
+    status, _, err = terminal("walk", small_model, "--from", 3, "--to", 41, "--kind", "fog")
+    assert status == 2 and "several decoders" in err and is_one_sentence(err)
 
 
 def test_a_walk_is_a_film_or_a_strip(asked: Callable[..., dict[str, Any]], small_model: Path) -> None:

@@ -11,7 +11,7 @@ from manigen import paths
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
-from manigen.paths import _descent, _roads
+from manigen.paths import _descent, _pull, _roads
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
 from tests import oracles
@@ -22,8 +22,8 @@ CODES = RNG.normal(size=(53, 7)).astype("f")
 
 
 def decoder(decode):
-    """A generator that only decodes, as a user's own may."""
-    return SimpleNamespace(decode=decode)
+    """A generator that only decodes, as a user's own may; three times, all alike."""
+    return SimpleNamespace(decode=decode, members=3, members_batch=lambda z: np.stack([decode(z)] * 3))
 
 
 SAME = decoder(lambda z: z)
@@ -40,7 +40,7 @@ def trace(kind, start, end, steps=33):
 @KINDS
 @pytest.mark.parametrize("steps", [2, 3, 65])
 def test_every_path_begins_and_ends_exactly_at_its_ends(kind, steps):
-    way = paths.through(CODES[:2], kind, steps, SAME.decode, CODES)
+    way = paths.through(CODES[:2], kind, steps, SAME.decode, CODES, members=SAME.members_batch)
     assert way.codes.shape == (steps, 7)
     assert way.codes.dtype == np.float32
     assert np.isfinite(way.codes).all()
@@ -49,11 +49,11 @@ def test_every_path_begins_and_ends_exactly_at_its_ends(kind, steps):
 
 @KINDS
 def test_every_path_walks_through_all_its_ends_in_turn(kind):
-    way = paths.through(CODES[:5], kind, 41, SAME.decode, CODES)
+    way = paths.through(CODES[:5], kind, 41, SAME.decode, CODES, members=SAME.members_batch)
     assert (way.codes[[0, 10, 20, 30, 40]] == CODES[:5]).all()
-    uneven = paths.through(CODES[:4], kind, 11, SAME.decode, CODES)
+    uneven = paths.through(CODES[:4], kind, 11, SAME.decode, CODES, members=SAME.members_batch)
     assert (uneven.codes[[0, 3, 7, 10]] == CODES[:4]).all()
-    assert (paths.through(CODES[:4], kind, 4, SAME.decode, CODES).codes == CODES[:4]).all()
+    assert (paths.through(CODES[:4], kind, 4, SAME.decode, CODES, members=SAME.members_batch).codes == CODES[:4]).all()
 
 
 @KINDS
@@ -350,7 +350,7 @@ def test_far_from_all_data_the_density_geodesic_stays_finite():
         assert "outside the data" in way.notes[0]
 
 
-@pytest.mark.parametrize("kind", ["straight", "graph", "density"])
+@pytest.mark.parametrize("kind", ["straight", "graph", "density", "pullback"])
 def test_many_walks_at_once_are_those_one_by_one(kind):
     together = paths.between(CODES[:4], CODES[4:8], kind, 17, SAME.decode, CODES)
     for way, start, end in zip(together, CODES[:4], CODES[4:8], strict=True):
@@ -358,6 +358,117 @@ def test_many_walks_at_once_are_those_one_by_one(kind):
         assert np.allclose(way.codes, alone.codes, atol=2e-2)
     with pytest.raises(BadInput, match="4 and 3"):
         paths.between(CODES[:4], CODES[4:7], kind, 17, SAME.decode, CODES)
+
+
+# --- pull-back --------------------------------------------------------------------------------------------------------
+
+
+def test_through_a_flat_decoder_the_pull_back_geodesic_is_the_straight_line():
+    flat, _ = np.linalg.qr(RNG.normal(size=(20, 7)))
+    way = paths.walk(decoder(lambda z: z @ flat.T), CODES[0], CODES[1], "pullback", 33, CODES)
+    assert way.converged and way.residual < 1e-2
+    assert way.length == pytest.approx(np.linalg.norm(CODES[0] - CODES[1]), rel=1e-3)
+    assert np.abs(way.codes - paths.walk(SAME, CODES[0], CODES[1], "straight", 33).codes).max() < 0.1
+
+
+@pytest.mark.parametrize("by_torch", [False, True])
+def test_on_a_sphere_the_pull_back_geodesic_is_the_great_circle(by_torch):
+    torch = pytest.importorskip("torch")
+
+    def chart(z):  # longitude and latitude
+        lib = torch if isinstance(z, torch.Tensor) else np
+        x = [lib.cos(z[:, 1]) * lib.cos(z[:, 0]), lib.cos(z[:, 1]) * lib.sin(z[:, 0]), lib.sin(z[:, 1])]
+        return lib.stack(x, 1) if by_torch or lib is np else 1 / 0
+
+    sphere = decoder(chart)
+    near = np.random.default_rng(8).uniform([-0.5, 0.2], [2.2, 1.2], (400, 2)).astype("f")
+    start, end = np.array([0.0, 0.7], "f"), np.array([1.8, 0.6], "f")
+    x = chart(np.stack([start, end]).astype(float))
+    angle = np.arccos(x[0] @ x[1])
+    way = paths.walk(sphere, start, end, "pullback", 129, near)
+    assert way.length == pytest.approx(angle, abs=1e-3)
+    assert way.evenness > 0.999
+    assert way.converged
+    straight = paths.walk(sphere, start, end, "straight", 129)
+    assert straight.length > 1.02 * angle  # along the parallel
+    alone = paths.walk(sphere, start, end, "pullback", 129)  # without any real codes
+    assert alone.length == pytest.approx(angle, abs=1e-3)
+    assert "No real codes" in alone.notes[0]
+
+
+def test_the_slope_by_torch_is_that_by_nudging_and_of_small_changes_of_the_energy():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(9)
+    first, second = rng.normal(size=(3, 12)), rng.normal(size=(12, 10))
+
+    def many(z):
+        if isinstance(z, torch.Tensor):
+            one = torch.tanh(z @ torch.tensor(first, dtype=z.dtype)) @ torch.tensor(second, dtype=z.dtype)
+            return torch.stack([one, one * 1.1, one**2 / 4])
+        one = np.tanh(z.astype(float) @ first) @ second
+        return np.stack([one, one * 1.1, one**2 / 4])
+
+    z = rng.normal(size=(2, 6, 3))
+    for fog in (None, 30.0):
+        see = many if fog else lambda z: many(z)[0]
+        told = [_pull.Slope(see, None, np.zeros(3), 1.0, fog) for _ in range(2)]
+        assert told[0].by_torch
+        told[1].by_torch = False
+        (e, g, _), (e2, g2, _) = (slope(z, np.arange(2)) for slope in told)
+        assert e == pytest.approx(e2, rel=1e-5)
+        assert np.allclose(g, g2, rtol=2e-3, atol=2e-3 * np.abs(g).max())
+        nudged = z.copy()
+        nudged[0, 2, 1] += 1e-2
+        back = z.copy()
+        back[0, 2, 1] -= 1e-2
+        change = told[1](nudged, np.arange(2))[0][0] - told[1](back, np.arange(2))[0][0]
+        assert g[0, 1, 1] == pytest.approx(change / 2e-2, rel=2e-2)
+
+
+def test_a_decoder_that_breaks_away_from_the_data_leaves_the_graph_path_and_says_so():
+    def broken(z):
+        known = np.linalg.norm(z[:, None] - CODES[None], axis=2).min(axis=1) < 1e-6
+        return np.where(known[:, None], z, np.nan)
+
+    path = paths.through([CODES[0], CODES[1]], "pullback", 9, broken, CODES)
+    assert not path.converged and np.isfinite(path.codes).all()
+    assert "graph path" in path.notes[-1]
+    assert np.array_equal(path.codes, paths.through([CODES[0], CODES[1]], "graph", 9, broken, CODES).codes)
+
+
+# --- fog --------------------------------------------------------------------------------------------------------------
+
+
+def test_fog_goes_around_where_the_decoders_disagree():
+    def clear_above(z):  # three decoders that quarrel around the origin
+        quarrel = np.exp(-(z**2).sum(axis=1) / 0.1)[:, None] * np.array([1.0, 0.3])
+        return np.stack([z, z + quarrel, z - quarrel])
+
+    one = SimpleNamespace(decode=lambda z: z, members=3, members_batch=clear_above)
+    start, end = np.array([-1.0, 0.02], "f"), np.array([1.0, 0.02], "f")
+    near = np.random.default_rng(10).uniform(-1.2, 1.2, (300, 2))
+    ways = [paths.walk(one, start, end, "fog", 65, near, shyness=shyness) for shyness in (0.0, 1024.0)]
+    off = [np.linalg.norm(way.codes, axis=1).min() for way in ways]
+    assert off[0] < 0.1 and off[1] > 0.4
+    assert ways[0].length < ways[1].length < 1.7 * ways[0].length
+    assert all(way.converged for way in ways)
+
+
+def test_fog_weighs_the_same_however_many_knots_a_curve_has():
+    quarrel = lambda z: np.stack([z, z + 1.0, z - 1.0])  # noqa: E731
+    told = _pull.Slope(quarrel, None, np.zeros(2), 1.0, 100.0)
+    plain = _pull.Slope(quarrel, None, np.zeros(2), 1.0, 0.0)
+    shares = []
+    for knots in (9, 65):
+        z = np.linspace([0.0, 0.0], [1.0, 1.0], knots)[None]
+        shares.append((told(z, np.zeros(1, int))[0] - plain(z, np.zeros(1, int))[0])[0])
+    assert shares[0] == pytest.approx(shares[1])
+    assert shares[0] == pytest.approx(2 * 100 * 2)  # f times twice the variance, summed over two pixels
+
+
+def test_without_an_ensemble_there_is_no_fog():
+    with pytest.raises(BadInput, match="several decoders"):
+        paths.walk(SimpleNamespace(decode=lambda z: z), CODES[0], CODES[1], "fog", 9, CODES)
 
 
 # --- the descent ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ To add a path, write one file with a `card` and
 with `start` and `end` codes (d,), and `manifold` a `Manifold`: `manifold.decode` where the path looks at pictures,
 `manifold.near` where it looks at real codes; whoever did not give them is told so in a sentence. `straight` and
 `great_circle`, closed forms, need neither; `graph` walks over roads between real codes, `density` searches downhill
-from there. A path that is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
+from there, `pullback` and `fog` along what the decoders show (`manifold.ensemble` where there are several). A path that
+is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ __all__ = ["Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", 
 
 FINER, FINE = 4, (129, 1025)  # times as many steps, from and to, by which a path is known before its steps are evened
 DEFAULT = "geodesic"  # not a file of this room: the kind that a generator's card names as its best
+
+
+def members_of(generator: Any) -> Any:
+    """Return what gives each decoder's pictures (s, n, ...) of codes (n, d), None where there is one decoder only."""
+    return getattr(generator, "members_batch", None) if getattr(generator, "members", 1) > 1 else None
 
 
 def cards() -> dict[str, Card]:
@@ -96,7 +102,7 @@ def walk_through(
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
     real = _nearest(codes)
-    trace = through(ends, kind, steps, generator.decode, real, even, **knobs)
+    trace = through(ends, kind, steps, generator.decode, real, even, members_of(generator), **knobs)
     return measured(trace, kind, generator.decode, real)
 
 
@@ -107,13 +113,15 @@ def through(
     decode: Any = None,
     codes: Any = None,
     even: bool = False,
+    members: Any = None,
     **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
 
     The steps are shared out evenly among the legs, so end number i lies at t = i / (m - 1), to the nearest step, and
     is met exactly. With `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are
-    needed only by the kinds that look at pictures or at real codes.
+    needed only by the kinds that look at pictures or at real codes, `members` (see `members_of`) by those that
+    compare several decoders.
     Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
     """
     real = _nearest(codes)
@@ -123,7 +131,7 @@ def through(
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
     idea = find(__name__, kind)
     settings = idea.card.settings(knobs)
-    manifold = Manifold(decode, real)
+    manifold = Manifold(decode, real, members=members)
     at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
     line = np.empty((steps, stops.shape[1]), np.float32)
     converged = True
@@ -150,6 +158,7 @@ def between(
     decode: Any = None,
     codes: Any = None,
     even: bool = False,
+    members: Any = None,
     **knobs: Any,
 ) -> list[Trace]:
     """Return a path from each of `starts` (m, d) to its one of `ends` (m, d), searched for together.
@@ -163,7 +172,7 @@ def between(
         raise BadInput(f"Every start needs its end: there are {len(first)} and {len(last)}.")
     idea = find(__name__, kind)
     counts = np.full(len(first), checks.count(steps, "steps", 2, 100_000))
-    return _legs(idea, first, last, counts, Manifold(decode, real), idea.card.settings(knobs), even)
+    return _legs(idea, first, last, counts, Manifold(decode, real, members=members), idea.card.settings(knobs), even)
 
 
 def _legs(

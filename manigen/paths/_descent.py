@@ -106,7 +106,11 @@ def _along(
             part[good] for part in (tried, value, gradient, stiff)
         )
         taken[kept] = True
-        length[rows[~good]] /= 2
+        missed = rows[~good]  # the lowest point of the parabola through what is known, within a tenth and a half
+        rise = value[~good] - at.value[missed] - length[missed] * slope[missed]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = -slope[missed] * length[missed] / (2 * rise)
+        length[missed] *= np.clip(np.nan_to_num(share, nan=0.1, posinf=0.5, neginf=0.1), 0.1, 0.5)
         waiting &= ~taken & (length > SHORTEST)
     return new, taken
 
@@ -131,6 +135,11 @@ def _bent(stiff: np.ndarray, gradient: np.ndarray, moved: Moved) -> np.ndarray:
         q -= share[:, None, None] * y
         shares.append(share)
     q = _solved(stiff, q)
+    if moved:  # as long as the last step says that the stiffness is right
+        s, y, rho = moved[-1]
+        through = np.einsum("kmd,kmd->k", y, _solved(stiff, y))
+        right = (rho > 0) & (through > 0)
+        q *= np.where(right, 1 / np.where(right, rho * through, 1.0), 1.0)[:, None, None]
     for (s, y, rho), share in zip(moved, reversed(shares), strict=True):
         q += (share - rho * np.einsum("kmd,kmd->k", y, q))[:, None, None] * s
     return q

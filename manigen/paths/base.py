@@ -41,6 +41,14 @@ class Manifold:
             raise BadInput("This kind of path needs the codes of real pictures to walk among: give codes=z.")
         return self.real
 
+    @property
+    def ensemble(self) -> Decode:
+        if self.members is None:
+            raise BadInput(
+                "Fog needs a model with several decoders; this one has one, which cannot disagree with itself."
+            )
+        return self.members
+
     def look(self, z: np.ndarray, what: str = "") -> np.ndarray:
         """Return what the pictures of codes z (k, d) look like to the ruler, as flat float64 rows (k, m)."""
         ruler, decode = self.ruler, self.decode

@@ -117,10 +117,10 @@ def finished(
         return replace(first, converged=False, notes=(*first.notes, NOT_FOUND))
     converged = residual < 10 * tolerance
     notes = first.notes if converged else (*first.notes, STOPPED)
-    return Curve(knots, _along(knots), True, converged, notes, residual, country.empty((knots[1:] + knots[:-1]) / 2))
+    return Curve(knots, along(knots), True, converged, notes, residual, country.empty((knots[1:] + knots[:-1]) / 2))
 
 
-def _along(knots: np.ndarray) -> np.ndarray:
+def along(knots: np.ndarray) -> np.ndarray:
     """How far along its own length each knot (m, d) lies, rising from 0 to 1: equal steps of t are equal in code.
 
     The search spaces its knots by the density; walked so, the picture would dwell on the common and leap over the rare.

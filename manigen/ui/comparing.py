@@ -222,7 +222,9 @@ def walked(opened: Opened, rows: tuple[int, int] | None, seed: int, kind: str, f
     else:
         at = places(opened, rows)
         names = (opened.label(at[0]), opened.label(at[1]))
-    line = paths.through(codes.z[at], kind, frames, opened.generator.decode, opened.taught).codes
+    generator = opened.generator
+    members = paths.members_of(generator)
+    line = paths.through(codes.z[at], kind, frames, generator.decode, opened.taught, members=members).codes
     return Walked(painted(opened, line), opened.nearest.how_far(line), names)
 
 

@@ -139,7 +139,11 @@ def exports(opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float)
 
     def traces(most: int) -> dict[str, np.ndarray]:
         decode, near = opened.generator.decode, opened.taught
-        return {kind: paths.through(ends, kind, steps(len(ends), most), decode, near).codes for kind in kinds}
+        members = paths.members_of(opened.generator)
+        found = {
+            kind: paths.through(ends, kind, steps(len(ends), most), decode, near, members=members) for kind in kinds
+        }
+        return {kind: trace.codes for kind, trace in found.items()}
 
     def gif(there_and_back: bool = True) -> bytes:
         return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back)

@@ -83,7 +83,8 @@ def _walker(given: Namespace, generator: Generator, folder: str | Path) -> measu
     taught = Nearest(weights.codes(folder).taught)
 
     def walk(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, even=given.even, **given.knobs)
+        members = paths.members_of(generator)
+        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, given.even, members, **given.knobs)
         return np.stack([way.codes for way in ways])
 
     turned = [f"{name}={value}" for name, value in sorted(given.knobs.items())] + ["even"] * given.even

@@ -1,0 +1,190 @@
+"""The energy of a decoded curve, and its slope, for any decoder that can be called.
+
+    E(z) = m sum_i |g(z_{i+1}) - g(z_i)|^2,     dE/dz_i = 2 m J(z_i)^T (2 g(z_i) - g(z_{i-1}) - g(z_{i+1}))
+
+No Jacobian is built: where the decoder answers a tensor with a tensor that remembers where it came from, torch carries
+the slope back through it; any other is asked for its pictures a little to both sides of each code. Its layers stay as
+they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from manigen.paths import _descent, _roads, graph
+from manigen.paths.base import Curve, Manifold
+
+LEVELS = (9, 33)  # knots: first few, for the way, then many, for its shape
+STEPS, TOLERANCE = (60, 80), (3e-3, 1e-3)
+NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked
+AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
+NOT_FOUND = "The search led nowhere, so the graph path is shown instead."
+STOPPED = "The search was stopped before it had come to rest: a slightly better path may exist."
+NO_ROADS = "No real codes were given, so the search began at the straight line only."
+
+
+class Slope:
+    """Energies and slopes of chains z (a, m + 1, d) in units of their own: code = z * unit + centre.
+
+    `see` turns codes (k, d) into what is compared; with `fog`, `see` gives each member's (s, k, ...), of which the mean
+    is compared, and the variance, times `fog`, is added.
+    """
+
+    def __init__(
+        self, see: Callable[[Any], Any], owner: Any, centre: np.ndarray, unit: float, fog: float | None = None
+    ) -> None:
+        self.see, self.centre, self.unit, self.fog = see, centre, unit, fog
+        self.device = getattr(owner, "device", "cpu")
+        self.by_torch = self._remembers(len(centre))
+
+    def _remembers(self, dim: int) -> bool:
+        """Whether a tensor of codes comes out as a tensor that torch can go back from."""
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return False
+        try:
+            with torch.enable_grad():
+                z = torch.zeros(2, dim, device=self.device, requires_grad=True)
+                x = self.see(z + torch.as_tensor(self.centre, dtype=torch.float32, device=self.device))
+                if not isinstance(x, torch.Tensor) or not x.requires_grad:
+                    return False
+                torch.autograd.grad(x.sum(), z)
+        except Exception:  # whatever a decoder made for arrays says to a tensor
+            return False
+        return True
+
+    def __call__(self, z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        shape = z.shape
+        codes = (z.reshape(-1, shape[-1]) * self.unit + self.centre).astype(np.float32)
+        value, slope, changes = self._torch(codes, shape) if self.by_torch else self._nudged(codes, shape)
+        bad = ~np.isfinite(slope).all(axis=(1, 2)) | ~np.isfinite(value)
+        value = np.where(bad, np.inf, value)
+        slope = np.where(bad[:, None, None], 0.0, slope) * self.unit
+        steps = np.square(np.diff(z, axis=1)).sum(axis=2)
+        stiff = (shape[1] - 1) * changes / np.maximum(steps, 1e-12 * max(float(steps.max()), 1e-300))
+        usual = np.median(stiff, axis=1, keepdims=True)
+        return value, slope[:, 1:-1], np.clip(stiff, usual * 1e-2 + 1e-300, usual * 1e2 + 1e-300)
+
+    def _torch(self, codes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        import torch
+
+        with torch.enable_grad():
+            z = torch.tensor(codes, device=self.device, requires_grad=True)
+            x = self.see(z)
+            spread = None
+            if self.fog is not None:
+                spread = x.flatten(2).var(0).sum(1).reshape(shape[:2])
+                x = x.mean(0)
+            x = x.flatten(1).reshape(*shape[:2], -1)
+            changes = (x[:, 1:] - x[:, :-1]).square().sum(2)
+            value = (shape[1] - 1) * changes.sum(1)
+            if spread is not None:
+                value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / (shape[1] - 1)
+            (slope,) = torch.autograd.grad(value.sum(), z)
+        back = [part.detach().double().cpu().numpy() for part in (value, slope, changes)]
+        return back[0], back[1].reshape(shape), back[2]
+
+    def _nudged(self, codes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """By central differences: each number of each code is moved a little to both sides."""
+        links = shape[1] - 1
+        x, spread = self._pictures(codes)
+        x = x.reshape(*shape[:2], -1)
+        change = np.diff(x, axis=1)
+        changes = np.square(change).sum(axis=2)
+        value = links * changes.sum(axis=1)
+        pull = np.zeros_like(x)
+        pull[:, 1:-1] = 2 * links * (change[:, :-1] - change[:, 1:])
+        if self.fog is not None:
+            spread = spread.reshape(shape[:2])
+            value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(axis=1) / links
+        slope = np.zeros(codes.shape)
+        nudge = np.float32(NUDGE * self.unit)
+        flat = pull.reshape(len(codes), -1)
+        for axis in range(codes.shape[1]):
+            step = np.zeros(codes.shape[1], np.float32)
+            step[axis] = nudge
+            (up, fog_up), (down, fog_down) = self._pictures(codes + step), self._pictures(codes - step)
+            slope[:, axis] = np.einsum("km,km->k", up - down, flat) / (2.0 * nudge)
+            if self.fog is not None:
+                slope[:, axis] += self.fog * 2 / links * (fog_up - fog_down) / (2.0 * nudge)
+        return value, slope.reshape(shape), changes
+
+    def _pictures(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts, spread = [], []
+        for at in range(0, len(codes), AT_ONCE):
+            x = self.see(codes[at : at + AT_ONCE])
+            x = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, np.float64)
+            if self.fog is not None:
+                spread.append(x.reshape(*x.shape[:2], -1).var(axis=0, ddof=1).sum(axis=1))
+                x = x.mean(axis=0)
+            parts.append(x.reshape(len(x), -1))
+        return np.concatenate(parts), np.concatenate(spread) if spread else np.empty(0)
+
+
+def curves(starts: np.ndarray, ends: np.ndarray, manifold: Manifold, fog: float | None = None) -> list[Curve]:
+    """Return the path of least energy of each pair of ends (k, d), from the graph path or the straight line.
+
+    Both are followed downhill with few knots, the lower of the two goes on with many.
+    """
+    country = _roads.country(manifold) if manifold.real is not None else None
+    base = [Curve(np.stack(pair).astype(np.float64), np.array([0.0, 1.0])) for pair in zip(starts, ends, strict=True)]
+    if country is not None:
+        base = graph.curves(starts, ends, manifold)
+    moving = [i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if not np.array_equal(start, end)]
+    if not moving:
+        return base
+    centre = country.centre if country is not None else starts.mean(axis=0, dtype=np.float64)
+    apart = np.linalg.norm(ends[moving].astype(np.float64) - starts[moving], axis=1)
+    unit = country.unit if country is not None else float(apart.mean())
+    energy = _energy(manifold, centre, unit, fog)
+
+    few, many = LEVELS
+    t = np.linspace(0, 1, few)[None, :, None]
+    line = (1 - t) * starts[moving][:, None].astype(np.float64) + t * ends[moving][:, None]
+    chains = (line - centre) / unit
+    if country is not None:
+        roads = np.stack([base[i].trace(starts[i], ends[i], few).codes for i in moving])
+        chains = np.concatenate([chains, (roads - centre) / unit])
+    found = _descent.descend(energy, chains, STEPS[0], TOLERANCE[0])
+    if country is not None:
+        lower = (found.energy[len(moving) :] < found.energy[: len(moving)])[:, None, None]
+        better = np.where(lower, found.z[len(moving) :], found.z[: len(moving)])
+    else:
+        better = found.z
+    found = _descent.descend(energy, np.stack([_finer(chain, many) for chain in better]), STEPS[1], TOLERANCE[1])
+    for i, chain, value, residual in zip(moving, found.z, found.energy, found.residual, strict=True):
+        base[i] = _finished(base[i], chain * unit + centre, float(value), float(residual), country)
+    return base
+
+
+def _energy(manifold: Manifold, centre: np.ndarray, unit: float, fog: float | None) -> Slope:
+    if fog is None:
+        ruler, decode = manifold.ruler, manifold.decode
+        see = decode if ruler is None else lambda z: ruler(decode(z))
+        return Slope(see, getattr(decode, "__self__", decode), centre, unit)
+    members = manifold.ensemble
+    return Slope(members, getattr(members, "__self__", members), centre, unit, fog)
+
+
+def _finer(chain: np.ndarray, many: int) -> np.ndarray:
+    from scipy.interpolate import CubicSpline
+
+    finer = CubicSpline(np.linspace(0, 1, len(chain)), chain)(np.linspace(0, 1, many))
+    finer[0], finer[-1] = chain[0], chain[-1]
+    return finer
+
+
+def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, country: _roads.Country | None) -> Curve:
+    if not (np.isfinite(knots).all() and np.isfinite(value) and np.isfinite(residual)):
+        return replace(first, converged=False, notes=(*first.notes, NOT_FOUND))
+    converged = residual < 10 * TOLERANCE[1]
+    notes = () if converged else (STOPPED,)
+    if country is None:
+        return Curve(knots, np.linspace(0, 1, len(knots)), True, converged, (*notes, NO_ROADS), residual)
+    empty = country.empty((knots[1:] + knots[:-1]) / 2)
+    return Curve(knots, np.linspace(0, 1, len(knots)), True, converged, notes, residual, empty)

@@ -1,0 +1,33 @@
+"""The pull-back geodesic: the curve along which the pictures change least.
+
+    min over z(t) of  m sum_i |g(z_{i+1}) - g(z_i)|^2
+
+The decoder g lays the codes out as a surface in the space of pictures; this is the shortest way on that surface, walked
+at constant speed. Measured on pixels it is shorter than the straight line and no better: a ruler of pixels rewards
+blur, since the mean of two pictures lies between them. It works for any decoder that can be called.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from manigen.cards import Card
+from manigen.paths import _pull
+from manigen.paths.base import Curve, Manifold, Trace
+
+card = Card(
+    title="Pull-back geodesic",
+    sentence="The way along which the picture changes least: shorter, yet often through a blur that no data show.",
+    reference="Shao, Kumar, Fletcher 2018, The Riemannian Geometry of Deep Generative Models",
+    link="https://arxiv.org/abs/1711.08014",
+)
+
+
+def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) -> Trace:
+    """Return `steps` codes from `start` (d,) to `end` (d,), the picture's speed about constant."""
+    return curves(start[None], end[None], manifold)[0].trace(start, end, steps)
+
+
+def curves(starts: np.ndarray, ends: np.ndarray, manifold: Manifold) -> list[Curve]:
+    """Return the path of each pair of ends (k, d), all searched for at once, from the graph and the straight line."""
+    return _pull.curves(starts, ends, manifold)
