@@ -26,6 +26,9 @@ st.html(
     """<style>
     .stMainBlockContainer { padding: 4.2rem clamp(.8rem, 2.2vw, 2.4rem) 1.2rem; max-width: 2400px; }
     .stMain [data-testid="stVerticalBlock"] { gap: .7rem; }
+    .stElementContainer:has(> .stHtml > script), [data-testid="stLayoutWrapper"]:has(> .st-key-language) {
+        position: absolute; /* they show nothing here, and must not hold a row free */
+    }
     .st-key-language { position: fixed; top: .72rem; right: 3.4rem; z-index: 999991; width: auto !important; }
     .st-key-language button { min-height: 0; padding: .2rem .55rem; opacity: .75; }
     .st-key-language button:hover, .st-key-language button:focus-visible { opacity: 1; }
