@@ -43,7 +43,18 @@ def trust() -> dict[str, np.ndarray]:
     return {**kept, "curve": np.array([lesson.both(real, one) for one in made])}
 
 
-ARRAYS = {"digits": digits, "trust": trust}
+def duel() -> dict[str, np.ndarray]:
+    """The games of the sixth lesson that ship, every ten steps: dots, field and net in half precision."""
+    from manigen.lessons import _duel
+
+    kept = {}
+    for style in _duel.STYLES:
+        frames = [_duel.duel(style, 0).at(step) for step in range(0, _duel.LAST + 1, _duel.EVERY)]
+        kept |= {f"{style}_{name}": np.stack([frame[name] for frame in frames]) for name in frames[0]}
+    return kept
+
+
+ARRAYS = {"digits": digits, "trust": trust, "duel": duel}
 
 
 def faces() -> None:

@@ -1,0 +1,136 @@
+"""A forger and a critic on dots in the plane: small enough to be trained while a class watches.
+
+Real dots come from eight groups on a ring. The forger G turns noise (2 numbers) into dots; the critic C gives a dot a score.
+
+    C: minimise  E softplus(C(G(n)) - C(x))  +  p/2 E |dC/dx|^2          G: minimise  E softplus(C(x) - C(G(n)))
+
+The loss compares a real with a forged dot (relativistic pairing); p, the penalty on the critic's slope, keeps the game
+calm. Without it, in the older form of the loss (each dot for itself), and with a forger that is far quicker than the
+critic, the forger throws its dots to whatever place pleases the critic now: mode collapse. Source: Huang, Gokaslan, Kuleshov, Tompkin 2024, The GAN is dead; long live the GAN!,
+https://arxiv.org/abs/2501.05441; the ring of eight is from Metz, Poole, Pfau, Sohl-Dickstein 2017, Unrolled GANs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from manigen.seeds import numpy_stream
+
+GROUPS, RADIUS, SPREAD = 8, 2.0, 0.12
+BATCH, WIDTH = 128, 48
+EVERY, LAST = 10, 800  # steps between two pictures, and in all
+DOTS, GRID, NET = 256, 28, 13  # dots shown, places of the critic's field to a side, lines of the forger's net
+TIGHT = 0.1  # how close together the forged dots lie at first
+REACH = 3.2  # of the plane, to each side
+STYLES = {"fair": (0.2, 2e-3, 2e-3), "hasty": (0.0, 3e-4, 1e-1)}  # the penalty p, the critic's and the forger's rate
+NEAR, SHARE = 3.0, 0.04  # spreads within which a dot belongs to a group, and the share of dots a group has to get
+
+
+def centres() -> np.ndarray:
+    """Return the middles (8, 2) of the groups."""
+    turn = 2 * np.pi * np.arange(GROUPS) / GROUPS
+    return RADIUS * np.stack([np.cos(turn), np.sin(turn)], 1)
+
+
+def real(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return n real dots (n, 2)."""
+    return (centres()[rng.integers(0, GROUPS, n)] + SPREAD * rng.standard_normal((n, 2))).astype(np.float32)
+
+
+def found(dots: np.ndarray) -> int:
+    """Return how many of the eight groups get at least SHARE of the dots (n, 2)."""
+    apart = np.linalg.norm(dots[:, None] - centres()[None], axis=-1)
+    mine = np.where(apart.min(1) < NEAR * SPREAD, apart.argmin(1), -1)
+    return int(sum((mine == group).mean() >= SHARE for group in range(GROUPS)))
+
+
+class Duel:
+    """One training, as far as it was asked for; what was seen of it is kept, every EVERY steps."""
+
+    def __init__(self, style: str, seed: int) -> None:
+        self.style, self.seed = style, seed
+        self.seen: list[dict[str, np.ndarray]] = []
+        self._lock = threading.Lock()
+        self._steps = self._train()
+
+    def at(self, step: int) -> dict[str, np.ndarray]:
+        """Return what is to be seen after `step` steps: dots (n, 2), field (g, g), net (m, m, 2)."""
+        want = min(step, LAST) // EVERY
+        with self._lock:
+            while len(self.seen) <= want:
+                self.seen.append(next(self._steps))
+            return self.seen[want]
+
+    def _train(self) -> Iterator[dict[str, np.ndarray]]:
+        import torch
+        from torch import nn
+        from torch.nn.functional import softplus
+
+        penalty, critic_rate, forger_rate = STYLES[self.style]
+        rng = numpy_stream(self.seed, 11)
+        start = torch.Generator().manual_seed(self.seed)
+
+        def network(out: int) -> Any:
+            layers = nn.Sequential(
+                nn.Linear(2, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, out)
+            )
+            for layer in layers:
+                if isinstance(layer, nn.Linear):
+                    nn.init.normal_(layer.weight, 0, (2 / layer.in_features) ** 0.5, generator=start)
+                    nn.init.zeros_(layer.bias)
+            with torch.no_grad():
+                layers[-1].weight *= TIGHT
+            return layers
+
+        forger, critic = network(2), network(1)
+        turns = [
+            torch.optim.Adam(net.parameters(), rate, (0.0, 0.9))
+            for net, rate in ((forger, forger_rate), (critic, critic_rate))
+        ]
+        fixed = torch.from_numpy(numpy_stream(self.seed, 12).standard_normal((DOTS, 2)).astype("f"))
+        line = torch.linspace(-REACH, REACH, GRID)
+        places = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2)
+        quantiles = torch.linspace(-2.2, 2.2, NET)
+        net = torch.stack(torch.meshgrid(quantiles, quantiles, indexing="xy"), -1).reshape(-1, 2)
+
+        def look() -> dict[str, np.ndarray]:
+            with torch.no_grad():
+                field = critic(places).reshape(GRID, GRID)
+                return {
+                    "dots": forger(fixed).numpy().astype(np.float16),
+                    "field": (field - field.mean()).numpy().astype(np.float16),
+                    "net": forger(net).reshape(NET, NET, 2).numpy().astype(np.float16),
+                }
+
+        yield look()
+        for step in range(1, LAST + 1):
+            for player in (1, 0):
+                x = torch.from_numpy(real(BATCH, rng)).requires_grad_(bool(player) and penalty > 0)
+                noise = torch.from_numpy(rng.standard_normal((BATCH, 2)).astype("f"))
+                made = forger(noise)
+                if player:
+                    made = made.detach().requires_grad_(penalty > 0)
+                of_real, of_made = critic(x), critic(made)
+                if penalty > 0:
+                    loss = softplus(of_made - of_real if player else of_real - of_made).mean()
+                else:
+                    loss = (softplus(-of_real) + softplus(of_made)).mean() if player else softplus(-of_made).mean()
+                if player and penalty > 0:
+                    slopes = torch.autograd.grad(of_real.sum() + of_made.sum(), (x, made), create_graph=True)
+                    loss = loss + penalty / 2 * sum((slope**2).sum(1).mean() for slope in slopes)
+                turns[player].zero_grad(set_to_none=True)
+                loss.backward()
+                turns[player].step()
+            if step % EVERY == 0:
+                yield look()
+
+
+@lru_cache(maxsize=12)
+def duel(style: str, seed: int) -> Duel:
+    """Return the training of this style and seed that this process has begun."""
+    return Duel(style, seed)
