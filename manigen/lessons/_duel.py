@@ -76,16 +76,12 @@ class Duel:
         start = torch.Generator().manual_seed(self.seed)
 
         def network(out: int) -> Any:
-            layers = nn.Sequential(
-                nn.Linear(2, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, out)
-            )
+            layers = [nn.Linear(2, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, out)]
             for layer in layers:
-                if isinstance(layer, nn.Linear):
-                    nn.init.normal_(layer.weight, 0, (2 / layer.in_features) ** 0.5, generator=start)
-                    nn.init.zeros_(layer.bias)
-            with torch.no_grad():
-                layers[-1].weight *= TIGHT
-            return layers
+                tight = TIGHT if layer is layers[-1] else 1.0
+                nn.init.normal_(layer.weight, 0, tight * (2 / layer.in_features) ** 0.5, generator=start)
+                nn.init.zeros_(layer.bias)
+            return nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2])
 
         forger, critic = network(2), network(1)
         turns = [

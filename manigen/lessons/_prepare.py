@@ -47,7 +47,7 @@ def duel() -> dict[str, np.ndarray]:
     """The games of the sixth lesson that ship, every ten steps: dots, field and net in half precision."""
     from manigen.lessons import _duel
 
-    kept = {}
+    kept: dict[str, np.ndarray] = {}
     for style in _duel.STYLES:
         frames = [_duel.duel(style, 0).at(step) for step in range(0, _duel.LAST + 1, _duel.EVERY)]
         kept |= {f"{style}_{name}": np.stack([frame[name] for frame in frames]) for name in frames[0]}
