@@ -19,7 +19,8 @@ def ship() -> dict[str, int]:
             continue
         z = weights.codes(name).z
         for method in weights.maps(name):
-            wanted.add(maps.ship_distortion(z, weights.load_map(name, method, z).p))
+            p = weights.load_map(name, method, z).p
+            wanted |= {maps.ship_distortion(z, p), maps.ship_ways(z, p)}
             print(name, method, flush=True)
     stale = [path for path in maps.SHIPPED.glob("*.npz") if path not in wanted]
     for path in stale:

@@ -24,6 +24,7 @@ import numpy as np
 from manigen import checks, files, projections
 from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.measures import _distortion
+from manigen.projections import _back
 
 if TYPE_CHECKING:
     from manigen.measures import Distortion
@@ -118,6 +119,42 @@ def ship_distortion(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path
     if not path.is_file():
         files.write_npz(path, _distortion.arrays(distortion(z, p)))
     return path
+
+
+def ship_ways(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
+    """Measure the ways back from a map and write their errors to the folder that ships."""
+    path = place / _name(_digest(b"ways 1", z, p))
+    if not path.is_file():
+        found = ways(z, p)
+        files.write_npz(path, {"names": np.array(list(found)), "errors": np.array(list(found.values()))})
+    return path
+
+
+# --- ways back --------------------------------------------------------------------------------------------------------
+
+
+def ways(z: np.ndarray, p: np.ndarray) -> dict[str, float]:
+    """Return each way's error back from a map of codes z (n, d) at places p (n, dims), from disk where measured before."""
+    of = _digest(b"ways 1", z, p)
+    held = _read(of, SHIPPED)
+    if held is not None and {"names", "errors"} <= set(held):
+        return dict(zip(map(str, held["names"]), map(float, held["errors"]), strict=True))
+    found = _back.measured(z, p)
+    _write(of, {"names": np.array(list(found)), "errors": np.array(list(found.values()))})
+    return found
+
+
+def take_best_way(fitted: Map) -> dict[str, float]:
+    """Have a map answer by the way back that measured best on its held-out points; return all errors.
+
+    A map with a formula of its own keeps that. Until its ways are measured it answers by the smooth mean.
+    """
+    if fitted.inverse_kind == "native":
+        return {}
+    errors = ways(fitted.z, fitted.p)
+    if errors:
+        fitted.way = min(errors, key=lambda way: errors[way])
+    return errors
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ def work(order: dict[str, Any]) -> None:
         maps.fit(held["z"], order["method"], order["seed"], order["dims"], tell, **order["knobs"])
     else:
         maps.distortion(held["z"], held["p"], tell)
+        maps.ways(held["z"], held["p"])
 
 
 def main() -> None:

@@ -118,6 +118,13 @@ CHINESE: dict[str, str] = {
     "trust_code_distance": "编码之间的距离",
     "trust_map_distance": "地图上的距离",
     "trust_shepard_help": "1,000 个编码两两成对。若沿虚线成一条细线，地图就保留了所有距离。",
+    "trust_back": "从位置回到图片",
+    "trust_back_say": "一个位置由**{way}**回答：对留出的编码，误差占编码散布的 {error}（0 为精确，1 不比平均编码好）。其他方法：{others}。",
+    "way_mean": "32 个近邻的平均",
+    "way_mean_16": "16 个近邻的平均",
+    "way_linear": "对 32 个近邻的线性拟合",
+    "way_linear_16": "对 16 个近邻的线性拟合",
+    "way_triangle": "所在三角形的三个角",
     "trust_how": "横条从随机到完美。指向名称可看含义和出处。± 是抽样估计的标准误。",
     "trust_anchor": "随机为 {chance}，完美为 {best}。",
     # maps of one's own

@@ -125,6 +125,13 @@ ENGLISH: dict[str, str] = {
     "trust_code_distance": "distance between codes",
     "trust_map_distance": "distance on the map",
     "trust_shepard_help": "Each pair of 1,000 codes. A thin line along the dots would be a map that keeps all distances.",
+    "trust_back": "The way back to a picture",
+    "trust_back_say": "A place is answered by **{way}**: asked for held-out codes it was off by {error} of the codes' spread (0 is exact, 1 is no better than the mean code). Others: {others}.",
+    "way_mean": "the mean of 32 neighbours",
+    "way_mean_16": "the mean of 16 neighbours",
+    "way_linear": "a linear fit to 32 neighbours",
+    "way_linear_16": "a linear fit to 16 neighbours",
+    "way_triangle": "the corners of its triangle",
     "trust_how": "Bars run from chance to perfect. Point on a name for what it means and where it comes from. ± is the standard error of what was estimated on a sample.",
     "trust_anchor": "By chance {chance}, perfect {best}.",
     # maps of one's own

@@ -40,6 +40,13 @@ def panel(model: str, map_name: str, title: str) -> None:
             st.subheader(text(heading), anchor=False)
             for name in names:
                 _figure(found, name, cards[name])
+        if errors := maps.take_best_way(fitted):
+            st.subheader(text("trust_back"), anchor=False)
+            others = ", ".join(
+                f"{text(f'way_{way}')} {error:.3f}" for way, error in sorted(errors.items(), key=lambda one: one[1])[1:]
+            )
+            best = errors[fitted.way]
+            st.markdown(text("trust_back_say", way=text(f"way_{fitted.way}"), error=f"{best:.3f}", others=others))
         curve, shepard = st.columns(2)
         with curve:
             st.markdown(f"**{text('trust_curve')}**")
