@@ -12,7 +12,7 @@ from manigen.live.library import library
 from manigen.ui import cache, components, mapping, pickers, selection, state
 from manigen.ui.text import all_text, text
 
-COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area")
+COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area", "stretch")
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -32,7 +32,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width="content"):
         if st.button(text("fit_open"), icon=":material/add:", key="fit:open", help=text("fit_open_help")):
             mapping.dialog(model)
-    with st.container(width=230):
+    with st.container(width=250):
         known = [c for c in COLOURS if card["encodes"] or c not in ("label", "error")]
         colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
 
@@ -59,6 +59,7 @@ shown = components.mount(
         "mapUrl": routes.map_address(model, map_name),
         "trustUrl": routes.trust_address(model, map_name),
         "kinUrl": routes.kin_address(model, map_name),
+        "stretchUrl": routes.stretch_address(model, map_name),
         "forming": mapping.shown(model),
         "colourBy": colour,
         "classes": card["data"].get("classes", []),

@@ -44,7 +44,9 @@ def test_it_is_that_of_autograd_and_many_times_faster(digits):
 def test_on_a_sphere_it_is_the_spheres():
     def decode(z):
         a, b = z[:, 0], z[:, 1]
-        return torch.stack([torch.cos(a) * torch.cos(b), torch.sin(a) * torch.cos(b), torch.sin(b)], 1)[:, :, None, None]
+        return torch.stack([torch.cos(a) * torch.cos(b), torch.sin(a) * torch.cos(b), torch.sin(b)], 1)[
+            :, :, None, None
+        ]
 
     sphere = SimpleNamespace(decode_batch=decode, device="cpu")
     z = np.random.default_rng(0).uniform(-1, 1, (50, 2)).astype("f")

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from manigen import checks, weights
-from manigen.errors import BadInput, unknown
+from manigen.errors import BadInput, NotPossible, unknown
 from manigen.live import first
 from manigen.live.content import Content
-from manigen.live.engine import Engine, engine, one_blas_thread
+from manigen.live.engine import Engine, engine, one_blas_thread, one_thread
 from manigen.live.protocol import frame
 from manigen.nearest import Nearest
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("manigen.live")
 
 THUMBNAILS = 48 << 20  # bytes of decoded neighbours kept for each model: all of MNIST's 60,000
+GRID, NEAR_CELL = 27, 0.55  # crossings along a map's longer side; how many cells from a point one may lie
 LAYOUT = 1  # of a map's columns; to be raised whenever they change, since browsers keep them
 
 
@@ -85,6 +86,8 @@ class Opened:
         self._rehearsed: set[str] = set()
         self._columns: dict[str, Content] = {}
         self._trust: dict[str, Content] = {}
+        self._stretch: dict[str, dict[str, Any]] = {}
+        self._stretching = threading.Lock()
         self._lock = threading.RLock()
         self._waking = threading.Lock()
         self._call = threading.Event()
@@ -187,6 +190,7 @@ class Opened:
             self._rehearsed.discard(method)
             self._columns.pop(method, None)
             self._trust.pop(method, None)
+            self._stretch.pop(method, None)
             self._versions[method] = secrets.token_hex(8)
 
     def label(self, row: int) -> str:
@@ -256,6 +260,38 @@ class Opened:
         version = f"{LAYOUT}-{kept.distortion_key(self.codes.z, p)[:24]}"
         self._trust[method] = Content(frame(header, payload), "application/octet-stream", version)
         return self._trust[method]
+
+    def stretch(self, method: str) -> dict[str, Any]:
+        """Return how much the picture changes for a step on a map, at the crossings of a grid that lie near points.
+
+        `low` [x, y] is the grid's corner, `cell` its width. Each of `cells` is [column, row, log magnification around the
+        median, the half axes of the ellipse of equal change, longest first, around 1, and its angle]. Seconds; once.
+        Raises `NotPossible` where the decoder has no slope, or the map is not 2-D.
+        """
+        with self._stretching:
+            if method not in self._stretch:
+                self._stretch[method] = self._measure_stretch(method)
+            return self._stretch[method]
+
+    def _measure_stretch(self, method: str) -> dict[str, Any]:
+        from manigen import measures
+
+        fitted = self.map(method)
+        if fitted.dims != 2:
+            raise NotPossible("Ellipses are drawn on flat maps, and this one is 3-D.")
+        one_thread()
+        low, high = fitted.p.min(axis=0), fitted.p.max(axis=0)
+        cell = float((high - low).max()) / GRID
+        columns, rows = (np.maximum(1, np.ceil((high - low) / cell)).astype(int)).tolist()
+        at = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+        p = (low + (at + 0.5) * cell).astype(np.float32)
+        near = fitted.neighbours(p, 1)[1][:, 0] < max(NEAR_CELL * cell, fitted.spacing)
+        at, p = at[near], p[near]
+        log, axes, angle = measures.ellipses(measures.pulled_back(self.generator, fitted, p))
+        log = log - np.median(log)
+        axes = axes / np.median(np.sqrt(axes.prod(axis=1)))
+        found = np.column_stack([at, log, axes, angle]).round(4).tolist()
+        return {"low": low.tolist(), "cell": cell, "cells": found}
 
     def kin(self, method: str, row: int, k: int = 15) -> dict[str, Any]:
         """Return the k true nearest codes of a real code, and which of them are among its k nearest on a map.

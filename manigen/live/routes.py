@@ -3,6 +3,7 @@
     WebSocket /manigen/live                    the hands; see `protocol`
     GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
     GET /manigen/trust/{model}/{map}           where that map lies, or how far its measuring is (202)
+    GET /manigen/stretch/{model}/{map}         how much the picture changes for a step on that map, as ellipses
     GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
     GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
     POST /manigen/fit/{key}/stop               stop it
@@ -180,6 +181,19 @@ class Live:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
 
+    async def stretch(self, request: Request) -> Response:
+        """Send how much the picture changes for a step at the places of a map, and in which direction."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, method = request.path_params["model"], request.path_params["map"]
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).stretch(method))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse(found, headers={"Cache-Control": "no-cache"})
+
     async def fit(self, request: Request) -> Response:
         """Send how far an ordered map is: a frame whose payload are its places so far, uint16 (m, 2)."""
         from manigen.live import fits
@@ -231,6 +245,7 @@ class Live:
             WebSocketRoute(f"{self.base}/manigen/live", self.live),
             Route(f"{self.base}/manigen/map/{{model}}/{{map}}", self.map),
             Route(f"{self.base}/manigen/trust/{{model}}/{{map}}", self.trust),
+            Route(f"{self.base}/manigen/stretch/{{model}}/{{map}}", self.stretch),
             Route(f"{self.base}/manigen/kin/{{model}}/{{map}}/{{row:int}}", self.kin),
             Route(f"{self.base}/manigen/fit/{{key}}", self.fit),
             Route(f"{self.base}/manigen/fit/{{key}}/stop", self.stop, methods=["POST"]),
@@ -558,3 +573,8 @@ def fit_address(of: str) -> str:
 def kin_address(model: str, method: str) -> str:
     """Return the address, without its last part, a row, that tells a real code's true nearest ones."""
     return f"{_live().base}/manigen/kin/{model}/{method}"
+
+
+def stretch_address(model: str, method: str) -> str:
+    """Return the address that tells how much the picture changes for a step on a map."""
+    return f"{_live().base}/manigen/stretch/{model}/{method}"

@@ -38,6 +38,8 @@ from manigen.measures._context import Context, Result, Walker
 from manigen.measures._distortion import Distortion
 from manigen.measures._distortion import of as distortion
 from manigen.measures._features import make as train_features
+from manigen.measures._pullback import ellipses
+from manigen.measures._pullback import on_map as pulled_back
 
 __all__ = [
     "Context",
@@ -46,9 +48,11 @@ __all__ = [
     "Walker",
     "cards",
     "distortion",
+    "ellipses",
     "flat",
     "of_generator",
     "of_map",
+    "pulled_back",
     "report",
     "train_features",
 ]

@@ -197,6 +197,14 @@ def test_the_map_is_coloured_by_where_it_lies(explore):
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 20")
 
 
+def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
+    colour_by(explore, "Change of the picture")
+    field = "document.querySelector('.mg-explore').parentElement.manigen"
+    explore.until(f"{field}.stretch?.cells?.length > 50")
+    explore.page.get_by_text("each ellipse: the same change").wait_for()
+    explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
+
+
 def test_lines_run_from_a_point_to_its_true_neighbours(explore):
     field = "document.querySelector('.mg-explore').parentElement.manigen"
     box = explore.page.locator(".mg-map").bounding_box()

@@ -88,6 +88,8 @@ class Explore {
       }
     }
     if (changed && this.columns) this.trust.load(data.trustUrl);
+    if (changed) this.stretch = null;
+    if (data.colourBy === "stretch" && this.columns) this.askStretch();
     if (this.columns) this.forming.update(data.forming, this.columns.label, dark);
     if ((changed || recolour) && this.columns) {
       const shown = this.map.show(this.columns, { plotlyUrl: data.plotlyUrl, colourBy: data.colourBy, classes: data.classes, dark,
@@ -144,6 +146,46 @@ class Explore {
     this.chips();
   }
 
+  // How much the picture changes for a step here: as a colour of the points, and as ellipses of equal change.
+  async askStretch() {
+    const { stretchUrl } = this.data;
+    if (this.stretch?.url === stretchUrl) return;
+    this.stretch = { url: stretchUrl };
+    this.say(this.data.text.stretch_waiting);
+    try {
+      const response = await fetch(stretchUrl);
+      const found = await response.json();
+      if (this.data.stretchUrl !== stretchUrl) return;
+      if (!response.ok) return this.say(found.error);
+      const known = new Map(found.cells.map((cell) => [`${cell[0]} ${cell[1]}`, cell[2]]));
+      const { x, y } = this.columns;
+      const cellOf = (value, low) => Math.floor((value - low) / found.cell);
+      this.columns.stretch = Float32Array.from(x, (_, i) => known.get(`${cellOf(x[i], found.low[0])} ${cellOf(y[i], found.low[1])}`) ?? NaN);
+      this.stretch = { url: stretchUrl, ...found };
+      this.notice.hide();
+      this.map.restyle();
+      this.chips();
+      this.overlay();
+    } catch {
+      this.stretch = null;
+    }
+  }
+
+  drawEllipses(pen) {
+    const { cells, cell, low } = this.stretch;
+    const [unit] = [this.map.size()[0] / (this.map.view.x1 - this.map.view.x0)];
+    pen.lineWidth = 1.2;
+    pen.strokeStyle = this.dark ? "rgba(255,255,255,.8)" : "rgba(20,22,30,.72)";
+    for (const [column, row, , long, short, angle] of cells) {
+      const [px, py] = this.map.toPixel([low[0] + (column + 0.5) * cell, low[1] + (row + 0.5) * cell]);
+      const size = 0.3 * cell * unit;
+      const radius = (axis) => Math.min(Math.max(size * axis, 1), 1.6 * size);
+      pen.beginPath();
+      pen.ellipse(px, py, radius(long), radius(short), -angle, 0, 7);
+      pen.stroke();
+    }
+  }
+
   // The point under a resting hand: its true nearest codes are asked for, so that lines can run to them.
   async askKin() {
     const row = this.map.rowAt(this.place, REACH);
@@ -181,6 +223,7 @@ class Explore {
     if (!pen || !this.columns) return;
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
+    if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
     if (this.lines && this.kin?.map === this.data.map) this.drawKin(pen);
     else if (this.lines && this.header && this.place) {
       const [px, py] = this.map.toPixel(this.place);
@@ -300,6 +343,7 @@ class Explore {
       chip.addEventListener("pointerdown", (event) => event.stopPropagation());
       this.legend.append(chip);
     }
+    if (colourBy === "stretch") this.legend.append(element("span", "mg-chip mg-key", [text.ellipses], { title: text.ellipses_help }));
     if (this.columns?.hollow?.includes(1))
       this.legend.append(element("span", "mg-chip mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
   }
