@@ -134,7 +134,7 @@ def ship_ways(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
 
 
 def ways(z: np.ndarray, p: np.ndarray) -> dict[str, float]:
-    """Return each way's error back from a map of codes z (n, d) at places p (n, dims), from disk where measured before."""
+    """Return each way's error back from a map of codes z (n, d) at places p (n, dims); from disk where it can."""
     of = _digest(b"ways 1", z, p)
     held = _read(of, SHIPPED)
     if held is not None and {"names", "errors"} <= set(held):

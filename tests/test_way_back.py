@@ -1,4 +1,4 @@
-"""The ways back: each against a closed form or another library, none of them jumps, and the best by measurement is taken."""
+"""The ways back: each against a closed form or another library, none jumps, and the best by measurement is taken."""
 
 from __future__ import annotations
 

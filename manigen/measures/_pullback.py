@@ -59,7 +59,7 @@ def _push(decode: Callable[..., Any], z: Any) -> Callable[[Any], Any]:
 
 
 def on_map(generator: Any, fitted: Any, p: np.ndarray) -> np.ndarray:
-    """Return G (n, dims, dims) at places p (n, dims) of a map, by its own way back, whose slope is a central difference.
+    """Return G (n, dims, dims) at places p (n, dims) of a map, by its own way back, differenced.
 
     `fitted` answers `inverse_transform(p)` and has a `spacing`, whose half is the step.
     """

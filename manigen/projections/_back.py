@@ -1,9 +1,9 @@
 """Ways back: from a place of a map, where others' codes are known, to a code. Several, and which is best is measured.
 
-    mean      the smooth mean of the nearest places' codes                     z(p) = sum_i w_i z_i
-    linear    the affine map that fits them best, read off at p                z(p) = m - A^T q,  q = sum_i w_i (p_i - p)
+    mean      the smooth mean of the nearest places' codes                    z(p) = sum_i w_i z_i
+    linear    the affine map that fits them best, read off at p               z(p) = m - A^T q,  q = sum_i w_i (p_i - p)
               with m the mean and A the weighted least squares of z_i - m on p_i - p - q, ridged
-    triangle  the mixture of the corners of the Delaunay triangle around p     z(p) = sum_c b_c z_c
+    triangle  the mixture of the corners of the Delaunay triangle around p    z(p) = sum_c b_c z_c
 
 Weights w_i are those of `base.Map.inverse_transform`: they fade to zero where a neighbour leaves, so nothing jumps, and
 peak at a point, so that it keeps its own code. Outside of all triangles the mean answers,

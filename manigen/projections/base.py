@@ -184,8 +184,9 @@ class Map:
             z(p) = sum_i w_i z_i / sum_i w_i,   w_i = (1 - r_i^2)^2 (1 + (0.03 / r_i)^4),   r_i = d_i / R
 
         Which neighbours' answer is taken, `way` says: this mean unless another of `_back` measured better on held-out
-        points and was chosen. The first factor falls to zero where a neighbour leaves the 32, so the code changes without a jump as the
-        pointer moves; the second is a narrow peak that gives a place of the map its own code back. A smooth mean is
+        points and was chosen. The first factor falls to zero where a neighbour leaves the 32, so the code changes
+        without a jump as the pointer moves; the second is a narrow peak that gives a place of the map its own code
+        back. A smooth mean is
         closer to held-out codes than the nearest code or inverse distances are (`benchmarks/way_back.py`).
 
         Source: the first factor is the biweight (Cleveland 1979, Robust Locally Weighted Regression and Smoothing
