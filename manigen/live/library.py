@@ -265,7 +265,7 @@ class Opened:
         """Return how much the picture changes for a step on a map, at the crossings of a grid that lie near points.
 
         `low` [x, y] is the grid's corner, `cell` its width. Each of `cells` is [column, row, log magnification around
-        the median, the half axes of the ellipse of equal change, longest first, around 1, and its angle]. Seconds; once.
+        the median, the half axes of the ellipse of equal change, longest first, around 1, and its angle]..
         Raises `NotPossible` where the decoder has no slope, or the map is not 2-D.
         """
         with self._stretching:
