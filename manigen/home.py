@@ -26,7 +26,7 @@ from manigen import files
 from manigen.errors import BadFile, BadInput, ManigenError, unknown
 
 QUOTA_MB = 4000  # of one owner, where MANIGEN_QUOTA_MB says nothing
-MOST = {"pictures": 200, "models": 100, "runs": 100}  # of one owner
+MOST = {"pictures": 200, "models": 100, "runs": 100, "drafts": 20}  # of one owner
 PREFIX = "own-"  # begins the name of every model in here, and of no other
 _TOKEN = re.compile(r"[0-9a-f]{24}")
 _OWNER = re.compile(r"[0-9a-f]{32}")

@@ -182,14 +182,17 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from manigen import models, samplers
+    from manigen import foreign, models, samplers
 
     folder = folder_of(name_or_folder)
     card = info(folder)
     path = checked(folder, MODEL, card)
-    generator = models.build(card["family"], tuple(card["shape"]), card.get("seed", 0), **card["knobs"])
     try:
-        generator.load_state_dict(load_file(path))
+        if foreign.is_one(card["family"]):
+            generator: Generator = foreign.restore(card["family"], tuple(card["shape"]), card["knobs"], load_file(path))
+        else:
+            generator = models.build(card["family"], tuple(card["shape"]), card.get("seed", 0), **card["knobs"])
+            generator.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = type(error).__name__
         raise BadFile(f"{folder.name}/{MODEL} does not hold the weights its card describes ({reason}).") from error

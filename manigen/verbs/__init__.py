@@ -12,4 +12,18 @@ To add a verb, write one file and name it in `VERBS`.
 
 from __future__ import annotations
 
-VERBS = ("data", "models", "info", "train", "encode", "decode", "sample", "map", "walk", "measure", "features", "app")
+VERBS = (
+    "data",
+    "models",
+    "info",
+    "train",
+    "bring",
+    "encode",
+    "decode",
+    "sample",
+    "map",
+    "walk",
+    "measure",
+    "features",
+    "app",
+)
