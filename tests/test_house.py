@@ -188,7 +188,7 @@ def test_only_named_machinery_goes_without_a_card() -> None:
 # --- imports ----------------------------------------------------------------------------------------------------------
 
 HEAVY = ("torch", "streamlit", "umap", "openTSNE", "sklearn", "plotly", "numba", "pandas", "scipy.stats", "matplotlib")
-TORCH_MAY = ("models", "training", "recipe", "workshop", "live")  # rooms whose import may bring torch
+TORCH_MAY = ("models", "training", "recipe", "foreign", "workshop", "live")  # rooms whose import may bring torch
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
