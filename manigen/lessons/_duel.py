@@ -27,7 +27,7 @@ EVERY, LAST = 10, 800  # steps between two pictures, and in all
 DOTS, GRID, NET = 256, 28, 13  # dots shown, places of the critic's field to a side, lines of the forger's net
 TIGHT = 0.1  # how close together the forged dots lie at first
 REACH = 3.2  # of the plane, to each side
-STYLES = {"fair": (0.2, 2e-3, 2e-3), "hasty": (0.0, 3e-4, 1e-1)}  # the penalty p, the critic's and the forger's rate
+STYLES = {"fair": (0.2, 2e-3, 2e-3), "hasty": (0.0, 2e-4, 4e-2)}  # the penalty p, the critic's and the forger's rate
 NEAR, SHARE = 3.0, 0.04  # spreads within which a dot belongs to a group, and the share of dots a group has to get
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from manigen import files, lessons
-from manigen.lessons import _bench
+from manigen.lessons import _bench, _sheets
 
 FACE = (480, 270)  # pixels of a lesson's face
 
@@ -54,7 +54,7 @@ def duel() -> dict[str, np.ndarray]:
     return kept
 
 
-ARRAYS = {"digits": digits, "trust": trust, "duel": duel}
+ARRAYS = {"digits": digits, "trust": trust, "duel": duel, "sheets": _sheets.sheets, "maps": _sheets.maps}
 
 
 def faces() -> None:

@@ -76,6 +76,12 @@ def _ramp(table: np.ndarray, share: np.ndarray) -> np.ndarray:
     return table[whole] + (at - whole)[..., None] * (table[whole + 1] - table[whole])
 
 
+def shades(values: np.ndarray) -> np.ndarray:
+    """Return a colour (n, 3), uint8, for each value (n,), as plots have them."""
+    low, high = float(np.min(values)), float(np.max(values))
+    return _ramp(EVEN, (np.asarray(values, float) - low) / ((high - low) or 1)).astype(np.uint8)
+
+
 def _layer(layer: Any, place: Any, tall: float, language: str) -> Iterator[str]:
     if isinstance(layer, Dots):
         colours = [_colour(layer.colour)] * len(layer.p)

@@ -65,8 +65,8 @@ lesson = Lesson(
         ),
         lambda n: int(np.argmax([n["sure_straight"], n["sure_great_circle"], n["sure_density"]])),
         say(
-            "Straight {sure_straight:.1%}, great circle {sure_great_circle:.1%}, with a fear of {fear:.0f} {sure_density:.1%}.",
-            "直线 {sure_straight:.1%}，大圆 {sure_great_circle:.1%}，惧怕程度 {fear:.0f} 时 {sure_density:.1%}。",
+            "Straight {sure_straight:.1%}, great circle {sure_great_circle:.1%}, with a fear of {fear:.0f}: {sure_density:.1%}.",
+            "直线 {sure_straight:.1%}，大圆 {sure_great_circle:.1%}，惧怕程度 {fear:.0f} 时：{sure_density:.1%}。",
         ),
     ),
     tries=("fear", "at"),
