@@ -23,7 +23,7 @@ LEAST, USUAL = 0, 3  # of the scales
 
 card = Card(
     title="Maps lie",
-    sentence="t-SNE and UMAP of groups, noise and codes: turn the scale, change the seed, and let the distortion tell on them.",
+    sentence="Groups, noise and codes under t-SNE and UMAP: turn the scale, change the seed, and let the distortion tell on them.",
     reference="Wattenberg, Viégas, Johnson 2016, How to Use t-SNE Effectively; Kobak, Linderman 2021, Initialization is critical for preserving "
     "global data structure",
     link="https://doi.org/10.23915/distill.00002",
@@ -46,7 +46,7 @@ card = Card(
 lesson = Lesson(
     title=say("Maps lie", "地图会说谎"),
     sentence=say(
-        "t-SNE and UMAP of groups, noise and codes: turn the scale and let the distortion tell on them.",
+        "Groups, noise and codes under t-SNE and UMAP: turn the scale and let the distortion tell on them.",
         "用 t-SNE 和 UMAP 画组、噪声和编码：转动尺度，让变形自己招供。",
     ),
     question=say(
