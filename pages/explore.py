@@ -60,6 +60,7 @@ shown = components.mount(
         "trustUrl": routes.trust_address(model, map_name),
         "kinUrl": routes.kin_address(model, map_name),
         "stretchUrl": routes.stretch_address(model, map_name),
+        "exportUrl": routes.export_address(model, map_name),
         "forming": mapping.shown(model),
         "colourBy": colour,
         "classes": card["data"].get("classes", []),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from manigen import checks, weights
+from manigen import checks, files, weights
 from manigen.errors import BadInput, NotPossible, unknown
 from manigen.live import first
 from manigen.live.content import Content
@@ -260,6 +260,12 @@ class Opened:
         version = f"{LAYOUT}-{kept.distortion_key(self.codes.z, p)[:24]}"
         self._trust[method] = Content(frame(header, payload), "application/octet-stream", version)
         return self._trust[method]
+
+    def exported(self, method: str) -> bytes:
+        """Return a map with its codes as the bytes of an npz file."""
+        fitted, codes = self._loaded(method), self.codes
+        rows = {"z": codes.z, "labels": codes.labels, "split": codes.split, "rows": codes.rows}
+        return files.npz_bytes({**fitted.arrays(), "points": fitted.p, **rows})
 
     def stretch(self, method: str) -> dict[str, Any]:
         """Return how much the picture changes for a step on a map, at the crossings of a grid that lie near points.

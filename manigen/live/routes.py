@@ -4,6 +4,7 @@
     GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
     GET /manigen/trust/{model}/{map}           where that map lies, or how far its measuring is (202)
     GET /manigen/stretch/{model}/{map}         how much the picture changes for a step on that map, as ellipses
+    GET /manigen/export/{model}/{map}          that map with its codes as npz
     GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
     GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
     POST /manigen/fit/{key}/stop               stop it
@@ -181,6 +182,20 @@ class Live:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
 
+    async def export(self, request: Request) -> Response:
+        """Send a map with its codes as npz: what `Map.from_arrays` reads, and the codes' columns."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, method = request.path_params["model"], request.path_params["map"]
+        try:
+            content = await asyncio.to_thread(lambda: self.models.open(model).exported(method))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 500)
+        name = {"Content-Disposition": f'attachment; filename="{model}-{method}.npz"'}
+        return Response(content, media_type="application/octet-stream", headers=name)
+
     async def stretch(self, request: Request) -> Response:
         """Send how much the picture changes for a step at the places of a map, and in which direction."""
         if not self.same_origin(request):
@@ -246,6 +261,7 @@ class Live:
             Route(f"{self.base}/manigen/map/{{model}}/{{map}}", self.map),
             Route(f"{self.base}/manigen/trust/{{model}}/{{map}}", self.trust),
             Route(f"{self.base}/manigen/stretch/{{model}}/{{map}}", self.stretch),
+            Route(f"{self.base}/manigen/export/{{model}}/{{map}}", self.export),
             Route(f"{self.base}/manigen/kin/{{model}}/{{map}}/{{row:int}}", self.kin),
             Route(f"{self.base}/manigen/fit/{{key}}", self.fit),
             Route(f"{self.base}/manigen/fit/{{key}}/stop", self.stop, methods=["POST"]),
@@ -578,3 +594,8 @@ def kin_address(model: str, method: str) -> str:
 def stretch_address(model: str, method: str) -> str:
     """Return the address that tells how much the picture changes for a step on a map."""
     return f"{_live().base}/manigen/stretch/{model}/{method}"
+
+
+def export_address(model: str, method: str) -> str:
+    """Return the address that a map is taken along from."""
+    return f"{_live().base}/manigen/export/{model}/{method}"

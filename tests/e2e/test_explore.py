@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browser import ROOT, free_port, served
+from manigen.ui.state import DEFAULT_MODEL
 
 pytestmark = pytest.mark.e2e
 STAGE = ".mg-stage .mg-frame canvas"
@@ -205,6 +206,43 @@ def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
 
 
+def test_find_goes_to_a_class_or_a_row_and_says_what_is_not_there(explore):
+    field = "document.querySelector('.mg-explore').parentElement.manigen"
+    explore.page.locator(".mg-map").focus()
+    explore.page.keyboard.press("/")
+    explore.page.get_by_placeholder("A class, or # and a row").fill("#7")
+    explore.changes(lambda: explore.page.keyboard.press("Enter"))
+    assert explore.page.evaluate(
+        f"{field}.place[0] === {field}.columns.x[7] && {field}.place[1] === {field}.columns.y[7]"
+    )
+    explore.page.get_by_role("button", name="Zoom in (+)").click(click_count=3, delay=50)
+    explore.until(f"{field}.sprites.pictures.size > 0")  # so near, the points are the pictures they stand for
+    explore.page.get_by_role("button", name="Find a class or a row (/)").click()
+    explore.page.get_by_placeholder("A class, or # and a row").fill("eleven")
+    explore.page.keyboard.press("Enter")
+    explore.page.get_by_text("There is no class and no row eleven here").wait_for()
+
+
+TAKEN = {"PNG": "png", "SVG": "svg", "Page (HTML)": "html", "Table (CSV)": "csv", "Arrays (npz)": "npz"}
+
+
+def test_the_map_is_taken_away_as_picture_page_table_and_arrays(explore):
+    explore.page.wait_for_selector(".mg-honest[data-kept]")
+    taken = {}
+    for name, ending in TAKEN.items():
+        explore.page.get_by_role("button", name="Take the map away").click()
+        with explore.page.expect_download() as given:
+            explore.page.get_by_role("button", name=name, exact=True).click()
+        assert given.value.suggested_filename == f"{DEFAULT_MODEL}-umap.{ending}"
+        taken[ending] = given.value.path().read_bytes()
+    assert taken["png"].startswith(b"\x89PNG") and b"<svg" in taken["svg"][:300]
+    assert b"Plotly.newPlot" in taken["html"] and b'src="http' not in taken["html"]
+    rows = list(csv.DictReader(io.StringIO(taken["csv"].decode())))
+    assert len(rows) == 10_000 and sum(int(row["hollow"]) for row in rows) == 500 and 0 <= float(rows[3]["torn"]) <= 1
+    with np.load(io.BytesIO(taken["npz"]), allow_pickle=False) as held:
+        assert held["points"].shape == (10_000, 2) and held["z"].shape == (10_000, 16)
+
+
 def test_lines_run_from_a_point_to_its_true_neighbours(explore):
     field = "document.querySelector('.mg-explore').parentElement.manigen"
     box = explore.page.locator(".mg-map").bounding_box()
@@ -223,8 +261,8 @@ def test_lines_run_from_a_point_to_its_true_neighbours(explore):
 def shipped():
     from manigen import weights
 
-    codes = weights.codes("mnist-vae")
-    return codes, weights.load_map("mnist-vae", "umap", codes.z)
+    codes = weights.codes(DEFAULT_MODEL)
+    return codes, weights.load_map(DEFAULT_MODEL, "umap", codes.z)
 
 
 def test_the_panel_says_in_words_and_figures_how_far_to_trust_the_map(explore):
@@ -249,7 +287,7 @@ def test_another_map_forms_in_the_background_is_shown_and_linked(explore, visit)
     explore.page.wait_for_url(re.compile("map=laplacian"))
     explore.page.get_by_role("radio", name="Laplacian eigenmaps").wait_for()
     explore.page.wait_for_function(f"(before) => {first} !== before", arg=before)
-    friend = visit("/?model=mnist-vae&map=laplacian")
+    friend = visit(f"/?model={DEFAULT_MODEL}&map=laplacian")
     friend.page.wait_for_selector('[data-painted="plotly"]')
     friend.page.get_by_role("radio", name="Laplacian eigenmaps").wait_for()
 

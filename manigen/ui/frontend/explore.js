@@ -5,7 +5,9 @@ import { expectPlotly, loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { Forming } from "./mapforming.js";
 import { draw } from "./picture.js";
+import { Sprites } from "./sprites.js";
 import { NEIGHBOURS, Stage } from "./stage.js";
+import { KINDS, take } from "./takeaway.js";
 import { Tray } from "./tray.js";
 import { Trust } from "./trust.js";
 
@@ -28,7 +30,10 @@ class Explore {
       leave: () => {},
       pin: (place, pixel) => this.click(place, pixel),
       select: (polygon, hidden = []) => this.select(polygon, hidden),
-      moved: () => this.overlay(),
+      moved: () => {
+        if (this.columns) this.sprites.look(this.map, this.columns, this.data.model);
+        this.overlay();
+      },
     });
     this.keys();
   }
@@ -44,8 +49,16 @@ class Explore {
       tool("closer", text.closer, () => this.map.zoom(0.7)),
       tool("farther", text.farther, () => this.map.zoom(1 / 0.7)),
       tool("reset", text.reset, () => this.map.reset()),
+      element("i"),
+      tool("find", text.find, () => this.openFind()),
+      tool("take", text.take, () => this.openTake()),
     ], { role: "toolbar", "aria-label": text.tools });
     this.tools.addEventListener("pointerdown", (event) => event.stopPropagation());
+    this.finder = element("input", "", [], { type: "search", placeholder: text.find_placeholder, "aria-label": text.find,
+      onkeydown: (event) => this.findKey(event) });
+    this.panel = element("div", "mg-panel", [], { hidden: "" });
+    for (const name of ["pointerdown", "wheel", "dblclick", "keydown"]) this.panel.addEventListener(name, (event) => event.stopPropagation());
+    this.sprites = new Sprites(this.live, { drawn: () => this.overlay() });
     this.legend = element("div", "mg-legend", [], { role: "group", "aria-label": text.legend });
     this.notice = new Notice();
     this.hint = element("div", "mg-hint", [text.hint]);
@@ -65,7 +78,7 @@ class Explore {
     });
     this.root = element("div", "mg mg-explore", [this.trust.element, this.field, this.stage.element, this.tray.element]);
     this.host.append(this.root);
-    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element);
+    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.panel);
   }
 
   async update({ data, setStateValue, setTriggerValue }) {
@@ -223,6 +236,7 @@ class Explore {
     if (!pen || !this.columns) return;
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
+    this.sprites.draw(pen, this.map, this.columns);
     if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
     if (this.lines && this.kin?.map === this.data.map) this.drawKin(pen);
     else if (this.lines && this.header && this.place) {
@@ -343,9 +357,9 @@ class Explore {
       chip.addEventListener("pointerdown", (event) => event.stopPropagation());
       this.legend.append(chip);
     }
-    if (colourBy === "stretch") this.legend.append(element("span", "mg-chip mg-key", [text.ellipses], { title: text.ellipses_help }));
+    if (colourBy === "stretch") this.legend.append(element("span", "mg-key", [text.ellipses], { title: text.ellipses_help }));
     if (this.columns?.hollow?.includes(1))
-      this.legend.append(element("span", "mg-chip mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
+      this.legend.append(element("span", "mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
   }
 
   // --- pins ---------------------------------------------------------------------------------------------------------
@@ -382,6 +396,54 @@ class Explore {
     this.setStateValue("tray", { seq: ++this.seq, pins });
   }
 
+  // --- finding and taking away ------------------------------------------------------------------------------------
+
+  open(content) {
+    const same = !this.panel.hidden && this.panel.contains(content[0]);
+    this.panel.hidden = same;
+    if (!same) this.panel.replaceChildren(...content);
+    return !same;
+  }
+
+  openFind() {
+    if (this.open([this.finder])) this.finder.focus();
+  }
+
+  // A class's name, or # and a row: the map goes there, and so does the loupe.
+  findKey(event) {
+    if (event.key === "Escape") return (this.panel.hidden = true);
+    if (event.key !== "Enter") return;
+    const { text, classes } = this.data;
+    const asked = this.finder.value.trim();
+    const { x, y } = this.columns;
+    const width = this.map.box.x1 - this.map.box.x0;
+    const row = /^#\s*\d+$/.test(asked) ? Number(asked.slice(1)) : null;
+    const group = classes.findIndex((name) => name.toLowerCase() === asked.toLowerCase());
+    let place = null;
+    if (row !== null && row < x.length) {
+      place = [x[row], y[row]];
+      this.map.goTo(place, width / 14);
+    } else if (row === null && group >= 0) {
+      place = this.map.centres().find(([other]) => other === group)?.[1];
+      if (place) this.map.goTo(place, width / 3.5);
+    }
+    if (!place) return this.say(fill(text.find_none, { asked: asked.slice(0, 40), n: (x.length - 1).toLocaleString() }));
+    this.panel.hidden = true;
+    this.field.focus();
+    this.touring = false;
+    this.hint.style.opacity = 0;
+    this.look(place, this.map.toPixel(place));
+  }
+
+  openTake() {
+    const { text } = this.data;
+    this.takers ??= KINDS.map((kind) => element("button", "mg-button", [text[`take_${kind}`]], { type: "button", onclick: async () => {
+      this.panel.hidden = true;
+      if (!(await take(kind, { map: this.map, columns: this.columns, data: this.data }))) this.say(this.data.text.take_wait);
+    } }));
+    this.open(this.takers);
+  }
+
   // --- selection, keys, notices --------------------------------------------------------------------------------------
 
   mode(mode) {
@@ -409,6 +471,7 @@ class Explore {
       else if (event.key === "+" || event.key === "=") this.map.zoom(0.7);
       else if (event.key === "-") this.map.zoom(1 / 0.7);
       else if (event.key === "0") this.map.reset();
+      else if (event.key === "/") this.openFind();
       else if (event.key === "l") this.mode("lasso");
       else if (event.key === "Escape") { this.mode("pan"); this.map.clearSelection(); }
       else return;

@@ -194,6 +194,20 @@ export class MapView {
     this.root.dataset.painted = "raster";
   }
 
+  // What Plotly shows, on the page's own background; null before it is there.
+  figure() {
+    if (!this.drawn) return null;
+    const paper = this.dark ? "#12141a" : "#ffffff";
+    return { data: this.plot.data, layout: { ...this.plot.layout, paper_bgcolor: paper, plot_bgcolor: paper, selections: [] } };
+  }
+
+  // Show a place with so many units of the map around it.
+  goTo([x, y], span) {
+    const [width, height] = this.size();
+    const high = (span * height) / width;
+    this.setView({ x0: x - span / 2, x1: x + span / 2, y0: y - high / 2, y1: y + high / 2 });
+  }
+
   // Other colours or marks on the same places: at once on the canvas, in Plotly once it is there.
   restyle() {
     if (!this.drawn) return this.repaint();

@@ -1,0 +1,60 @@
+// Take away: the map as a picture, as a page that opens anywhere, or as a table.
+
+import { element } from "./parts.js";
+
+export const KINDS = ["png", "svg", "html", "csv", "npz"];
+const WIDE = 1600; // px of a picture
+
+export async function take(kind, { map, columns, data }) {
+  const name = `${data.model}-${data.map}`;
+  if (kind === "npz") return save(data.exportUrl, `${name}.npz`);
+  if (kind === "csv") return give(new Blob([table(columns, data.classes)], { type: "text/csv" }), `${name}.csv`);
+  const figure = map.figure();
+  if (!figure) return null; // Plotly is not there yet
+  const [width, height] = map.size();
+  if (kind === "html") return give(new Blob([await page(figure, data, name)], { type: "text/html" }), `${name}.html`);
+  const scaled = { format: kind, width: WIDE, height: Math.round((WIDE * height) / width) };
+  return save(await window.Plotly.toImage(figure, scaled), `${name}.${kind}`);
+}
+
+// One line for each point: where it comes from, its class, its place, and where the map lies there.
+function table(columns, classes) {
+  const more = ["error", "distance", "intruders", "torn", "recall", "density", "area"].filter((name) => columns[name]);
+  const { splits } = columns.header;
+  const lines = [["row", "split", "data_row", "label", "class", "x", "y", ...more, "hollow"].join(",")];
+  for (let i = 0; i < columns.x.length; i++) {
+    const label = columns.label[i];
+    const name = `"${String(classes[label] ?? "").replaceAll('"', '""')}"`;
+    lines.push([i, splits[columns.split[i]], columns.data_row[i], label, name, columns.x[i], columns.y[i],
+      ...more.map((column) => (Number.isFinite(columns[column][i]) ? columns[column][i].toPrecision(5) : "")),
+      columns.hollow ? columns.hollow[i] : ""].join(","));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+// The map with plotly.js in one file: it zooms and pans without a network.
+async function page(figure, data, name) {
+  const script = await (await fetch(data.plotlyUrl)).text();
+  const plain = (key, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
+  const json = JSON.stringify({ data: figure.data, layout: { ...figure.layout, width: undefined, height: undefined } }, plain);
+  const safe = json.replaceAll("</", "<\\/");
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${name}</title>
+<style>html,body,#map{margin:0;height:100%}</style><div id="map"></div>
+<script>${script.replaceAll("</script", "<\\/script")}</script>
+<script>const f=${safe};Plotly.newPlot("map",f.data,f.layout,{scrollZoom:true,responsive:true,displaylogo:false});</script></html>`;
+}
+
+function give(blob, name) {
+  const url = URL.createObjectURL(blob);
+  save(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  return name;
+}
+
+function save(url, name) {
+  const link = element("a", "", [], { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  return name;
+}
