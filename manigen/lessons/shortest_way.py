@@ -1,6 +1,7 @@
-"""The shortest way is not the best: four ways between two pictures, and a knob that fears the empty.
+"""The shortest way is not the best: five ways between two pictures, and a knob that fears the empty.
 
-Straight through the codes, around the origin, along real codes, and the density geodesic, for which empty country is slow to
+Straight through the codes, around the origin, the way along which the picture changes least (the pull-back geodesic),
+along real codes, and the density geodesic, for which empty country is slow to
 cross. On the plane of a two-number model the ways are drawn over hills: how dense the codes lie, or how much the decoder
 stretches; below, the films of a model with sixteen numbers.
 """
@@ -22,6 +23,7 @@ PLANE, MODEL = "lessons/mnist-autoencoder-2", "mnist-autoencoder"
 KINDS = {
     "straight": say("straight", "直线"),
     "great_circle": say("great circle", "大圆"),
+    "pullback": say("shortest in pictures", "图片最短"),
     "graph": say("along real codes", "沿真实编码"),
     "density": say("fear of the empty", "惧怕空旷"),
 }
@@ -60,24 +62,25 @@ lesson = Lesson(
         ),
         (
             say("the straight way: it is the shortest", "直路：最短"),
+            say("the way along which the picture changes least", "图片改变最少的路"),
             say("the great circle: it keeps its distance from the origin", "大圆：与原点的距离不变"),
             say("the way that fears the empty: a detour through known country", "惧怕空旷的路：绕道走熟悉的地方"),
         ),
-        lambda n: int(np.argmax([n["sure_straight"], n["sure_great_circle"], n["sure_density"]])),
+        lambda n: int(np.argmax([n["sure_straight"], n["sure_pullback"], n["sure_great_circle"], n["sure_density"]])),
         say(
-            "Straight {sure_straight:.1%}, great circle {sure_great_circle:.1%}, with a fear of {fear:.0f}: {sure_density:.1%}.",
-            "直线 {sure_straight:.1%}，大圆 {sure_great_circle:.1%}，惧怕程度 {fear:.0f} 时：{sure_density:.1%}。",
+            "Straight {sure_straight:.1%}, shortest in pictures {sure_pullback:.1%}, great circle {sure_great_circle:.1%}, with a fear of {fear:.0f}: {sure_density:.1%}.",
+            "直线 {sure_straight:.1%}，图片最短 {sure_pullback:.1%}，大圆 {sure_great_circle:.1%}，惧怕程度 {fear:.0f} 时：{sure_density:.1%}。",
         ),
     ),
     tries=("fear", "at"),
     task=say(
-        "Raise the fear of the empty and watch the way on the plane: around which hole does it go? Move along the way and compare the four films.",
-        "提高对空旷的惧怕，看平面上的路：它绕过哪个空洞？沿着路移动，比较四条胶片。",
+        "Raise the fear of the empty and watch the way on the plane: around which hole does it go? Move along the way and compare the films.",
+        "提高对空旷的惧怕，看平面上的路：它绕过哪个空洞？沿着路移动，比较各条胶片。",
     ),
     reveal=say(
-        "The surest way is {longer:.2f} times as long in pictures as the straight one. Walking far through real digits beats walking short through blur. And more fear is not free: the way lingers "
+        "The way along which the picture changes least is only {shorter:.0%} as long as the straight one, and the judge is least sure of it: it runs through blur. The surest way is {longer:.2f} times as long. Walking far through real digits beats walking short through blur. And more fear is not free: the way lingers "
         "at the most ordinary digits. Following real codes alone, from one to the next, gives {sure_graph:.1%}: its corners are cut through the empty.",
-        "最有把握的路，以图片计是直路的 {longer:.2f} 倍长。在真实数字中走远路，胜过在模糊中走近路。惧怕也不是白来的：路会在最普通的数字处徘徊。"
+        "图片改变最少的路只有直路的 {shorter:.0%} 长，评委对它却最没把握：它穿过模糊。最有把握的路是直路的 {longer:.2f} 倍长。在真实数字中走远路，胜过在模糊中走近路。惧怕也不是白来的：路会在最普通的数字处徘徊。"
         "只沿真实编码一个个走，得到 {sure_graph:.1%}：它在拐角处穿过空旷。",
     ),
     shows={"fear": 4.0},
@@ -129,8 +132,8 @@ lesson = Lesson(
         "换几对数字，换一种山。找一对直路同样好的。它们有什么共同点？",
     ),
     usually_wrong=say(
-        "Many take a smooth film for a good one. Blur is smooth: the straight way changes least, and the judge is least sure of it ({sure_straight:.1%}).",
-        "很多人把平滑的胶片当成好的。模糊很平滑：直路变化最少，评委对它却最没把握（{sure_straight:.1%}）。",
+        "Many take a smooth film for a good one. Blur is smooth: on the way that changes least the judge is least sure ({sure_pullback:.1%}).",
+        "很多人把平滑的胶片当成好的。模糊很平滑：在改变最少的路上评委最没把握（{sure_pullback:.1%}）。",
     ),
     knobs={
         "fear": say("Fear of the empty", "对空旷的惧怕"),
@@ -204,14 +207,19 @@ def _hills(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int = 0) -> Scene:
-    """Return the ways over the plane's hills, and the films of all four in sixteen dimensions."""
+    """Return the ways over the plane's hills, and the films of all in sixteen dimensions."""
     fear = round(fear * 4) / 4
     low, high, height = _hills(hills)
     lines = []
     for i, (kind, name) in enumerate(KINDS.items()):
         if kind != "great_circle":
             lines.append(
-                Line(way(PLANE, kind, seed, fear if kind == "density" else 0.0), (0, 2, 4, 1)[i], label=name, width=3.5)
+                Line(
+                    way(PLANE, kind, seed, fear if kind == "density" else 0.0),
+                    (0, 3, 5, 4, 1)[i],
+                    label=name,
+                    width=3.5,
+                )
             )
     on = way(PLANE, "density", seed, fear)[round(at * (STEPS - 1))]
     codes = _bench.codes(PLANE)
@@ -268,10 +276,15 @@ def numbers() -> dict[str, Any]:
         "fear": FEAR,
         **{f"sure_{kind}": value for kind, value in sure.items()},
         "longer": long["density"] / long["straight"],
+        "shorter": long["pullback"] / long["straight"],
     }
 
 
 claims = (
+    (
+        "the shortest picture-path is shorter and the least sure",
+        lambda n: n["shorter"] < 1 and n["sure_pullback"] < n["sure_straight"],
+    ),
     (
         "a detour through known country beats straight and circle",
         lambda n: n["sure_density"] > max(n["sure_straight"], n["sure_great_circle"]),
@@ -285,7 +298,7 @@ claims = (
 
 
 def face() -> np.ndarray:
-    """Return the four films of one pair."""
+    """Return the films of one pair."""
     frames = np.linspace(0, STEPS - 1, 7).round().astype(int)
     return np.concatenate(
         [_bench.decode(MODEL, way(MODEL, kind, 3, 4.0 if kind == "density" else 0.0)[frames]) for kind in KINDS]
