@@ -200,7 +200,7 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     if SAMPLER in card["files"]:
         generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
     if "geodesic" in card:
-        generator.geodesic = card["geodesic"]
+        generator.geodesic, generator.geodesic_knobs = card["geodesic"], dict(card.get("geodesic_knobs", {}))
     return generator.to(device or "cpu").eval().requires_grad_(False)
 
 

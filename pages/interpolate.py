@@ -91,7 +91,8 @@ def export(opened: Opened, kinds: list[str]) -> None:
     if len(ends) < 2:
         st.caption(text("export_needs_two"))
         return
-    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")))
+    even = state.from_link("even") == "1"
+    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")), even)
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
     there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")
@@ -114,6 +115,12 @@ def keep_position() -> None:
     state.to_link(t=repr(state.position(sent.get("t"))))
 
 
+def keep_even() -> None:
+    """Take over whether steps are to change the picture equally."""
+    sent = st.session_state["interpolate"].get("even") or {}
+    state.to_link(even="1" if sent.get("even") else "0")
+
+
 begin()
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.container(width=310):
@@ -128,7 +135,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.popover(text("export"), icon=":material/download:"):
         export(opened, kinds)
 
-t = state.position(state.from_link("t"))
+t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
 ends = state.ends(model)
 components.mount(
     "interpolate",
@@ -152,11 +159,13 @@ components.mount(
         "ends": ends,
         "most": state.MOST_ENDS,
         "t": t,
+        "even": even,
         "text": all_text(card["encodes"]),
     },
     on_ends_change=keep_ends,
     on_position_change=keep_position,
+    on_even_change=keep_even,
 )
 spelled = state.codes_to_link(ends["codes"])
 st.session_state["read:walk"] = spelled
-state.to_link(model=model, map=map_name, kinds="~".join(kinds), walk=spelled, t=repr(t))
+state.to_link(model=model, map=map_name, kinds="~".join(kinds), walk=spelled, t=repr(t), even="1" if even else "0")

@@ -208,7 +208,7 @@ class WalkWish(Wish):
         super().__init__(opened, ask, done, patient=True)
         fitted = None if ask.map is None else opened.map(ask.map)
         ends = [self._code(end, fitted) for end in ask.ends]
-        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught)
+        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, ask.even)
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
             "kind": walk.kind,

@@ -8,7 +8,7 @@ of a channel wins) and what the op needs:
     rows    model, rows [...] <= 256, map, want_code               the pictures of real codes, by their numbers
     sweep   model, code, along [[...], ...] <= 64, here [...], at [...] <= 33, levels      pictures along lines of codes
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
-    walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257     a path's pictures, all of them
+    walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     ping                                                           device and times, nothing else
 
@@ -115,6 +115,7 @@ class Walk(Ask):
     ends: tuple[End, ...]
     steps: int = 65
     map: str | None = None  # tell the codes' places on this map
+    even: bool = False  # each step changes the picture equally
 
 
 @dataclass(frozen=True)
@@ -318,6 +319,7 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         kind=message.word("kind"),
         ends=ends,
         steps=message.count("steps", 65, 2, MOST_STEPS),
+        even=message.switch("even", False),
     )
 
 

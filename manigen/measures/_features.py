@@ -61,6 +61,15 @@ class Extractor:
         with torch.inference_mode():
             return _lenet.scores(w, torch.from_numpy(f) * w["deviation"] + w["mean"]).argmax(1).numpy()
 
+    def sure(self, f: np.ndarray) -> np.ndarray:
+        """Return how sure the classifier is (n,) in [0, 1] of the class it gives pictures with features f (n, 64)."""
+        import torch
+
+        w = {name: torch.from_numpy(value) for name, value in self.arrays.items()}
+        with torch.inference_mode():
+            scores = _lenet.scores(w, torch.from_numpy(f) * w["deviation"] + w["mean"])
+            return scores.softmax(1).max(1).values.numpy()
+
     def _some(self, w: Mapping[str, Any], x: Any) -> Any:
         raw = _lenet.features(w, x) if self.classes else _random(w, x)
         return (raw - w["mean"]) / w["deviation"].clamp_min(1e-6)

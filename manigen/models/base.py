@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, overload
 
 import numpy as np
@@ -46,6 +47,8 @@ class Generator(nn.Module):
     name = "untrained"
     family = ""
     seed = 0
+    geodesic = "straight"  # the kind of path that measured best, and its knobs
+    geodesic_knobs: Mapping[str, Any] = MappingProxyType({})
     sampler: Sampler | None = None
     reject = 0.0  # the share of draws, at most 0.5, left out because the decoder is steepest there
 

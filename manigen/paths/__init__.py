@@ -60,6 +60,12 @@ def kind_for(generator: Any, kind: str = DEFAULT) -> str:
     return name
 
 
+def knobs_for(generator: Any, kind: str) -> dict[str, Any]:
+    """Return the knobs a generator's card found best for `kind`: those of its geodesic, none for any other."""
+    same = kind == getattr(generator, "geodesic", None)
+    return dict(getattr(generator, "geodesic_knobs", {})) if same else {}
+
+
 def walk(
     generator: Any,
     start: Any,
@@ -102,6 +108,7 @@ def walk_through(
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
     real = _nearest(codes)
+    knobs = knobs_for(generator, kind) | knobs
     trace = through(ends, kind, steps, generator.decode, real, even, members_of(generator), **knobs)
     return measured(trace, kind, generator.decode, real)
 

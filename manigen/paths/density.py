@@ -20,7 +20,7 @@ from manigen.paths._density import Density
 from manigen.paths.base import Curve, Manifold, Trace
 
 card = Card(
-    title="Density geodesic",
+    title="Density",
     sentence="The shortest way if empty places are slow to cross: it goes around them, as far as its fear demands.",
     reference="Bijral, Ratliff, Srebro 2011, Semi-supervised Learning with Density Based Distances",
     link="https://arxiv.org/abs/1202.3702",

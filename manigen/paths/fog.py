@@ -16,7 +16,7 @@ from manigen.paths import _pull
 from manigen.paths.base import Curve, Manifold, Trace
 
 card = Card(
-    title="Fog geodesic",
+    title="Fog",
     sentence="A short way that avoids places where several decoders, taught alike, do not agree on the picture.",
     reference="Syrota, Moreno-Muñoz, Hauberg 2024, Decoder ensembling for learned latent geometries",
     link="https://arxiv.org/abs/2408.07507",

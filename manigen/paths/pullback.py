@@ -16,7 +16,7 @@ from manigen.paths import _pull
 from manigen.paths.base import Curve, Manifold, Trace
 
 card = Card(
-    title="Pull-back geodesic",
+    title="Pull-back",
     sentence="The way along which the picture changes least: shorter, yet often through a blur that no data show.",
     reference="Shao, Kumar, Fletcher 2018, The Riemannian Geometry of Deep Generative Models",
     link="https://arxiv.org/abs/1711.08014",

@@ -223,8 +223,8 @@ def walked(opened: Opened, rows: tuple[int, int] | None, seed: int, kind: str, f
         at = places(opened, rows)
         names = (opened.label(at[0]), opened.label(at[1]))
     generator = opened.generator
-    members = paths.members_of(generator)
-    line = paths.through(codes.z[at], kind, frames, generator.decode, opened.taught, members=members).codes
+    settings = {"members": paths.members_of(generator), **paths.knobs_for(generator, kind)}
+    line = paths.through(codes.z[at], kind, frames, generator.decode, opened.taught, **settings).codes
     return Walked(painted(opened, line), opened.nearest.how_far(line), names)
 
 

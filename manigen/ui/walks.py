@@ -133,16 +133,17 @@ def stem(model: str, kinds: Sequence[str], names: Sequence[str]) -> str:
     return re.sub(r"[^\w.-]+", "_", words).strip("._")[:120]
 
 
-def exports(opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float) -> dict[str, Callable[..., bytes]]:
+def exports(
+    opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float, even: bool = False
+) -> dict[str, Callable[..., bytes]]:
     """Return what makes each file, by its suffix; nothing is computed before it is called."""
     ends = [np.array(end, np.float32) for end in ends]
 
     def traces(most: int) -> dict[str, np.ndarray]:
-        decode, near = opened.generator.decode, opened.taught
-        members = paths.members_of(opened.generator)
-        found = {
-            kind: paths.through(ends, kind, steps(len(ends), most), decode, near, members=members) for kind in kinds
-        }
+        generator, found = opened.generator, {}
+        for kind in kinds:
+            settings = {"even": even, "members": paths.members_of(generator), **paths.knobs_for(generator, kind)}
+            found[kind] = paths.through(ends, kind, steps(len(ends), most), generator.decode, opened.taught, **settings)
         return {kind: trace.codes for kind, trace in found.items()}
 
     def gif(there_and_back: bool = True) -> bytes:

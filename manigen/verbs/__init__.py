@@ -24,6 +24,7 @@ VERBS = (
     "map",
     "walk",
     "measure",
+    "geodesic",
     "features",
     "app",
 )

@@ -81,13 +81,14 @@ def _walker(given: Namespace, generator: Generator, folder: str | Path) -> measu
 
     kind = paths.kind_for(generator, given.kind)
     taught = Nearest(weights.codes(folder).taught)
+    settings = paths.knobs_for(generator, kind) | given.knobs
 
     def walk(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
         members = paths.members_of(generator)
-        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, given.even, members, **given.knobs)
+        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, given.even, members, **settings)
         return np.stack([way.codes for way in ways])
 
-    turned = [f"{name}={value}" for name, value in sorted(given.knobs.items())] + ["even"] * given.even
+    turned = [f"{name}={value}" for name, value in sorted(settings.items())] + ["even"] * given.even
     return measures.Walker(walk, " ".join([kind, *turned]))
 
 

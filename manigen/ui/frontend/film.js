@@ -36,6 +36,7 @@ export class Film {
     const strip = element("div", "mg-strip", [], { "aria-hidden": "true" });
     const lens = element("canvas", "mg-picture");
     const glass = element("div", "mg-lens", [lens]);
+    const profile = element("canvas", "mg-profile", [], { title: text.walk_profile, role: "img", "aria-label": text.walk_profile });
     const note = element("span", "mg-note", [kind.sentence], { title: kind.sentence });
     const values = {};
     const numbers = element("dl", "mg-worth");
@@ -45,8 +46,8 @@ export class Film {
     }
     const made = element("div", "mg-row", [
       element("div", "mg-row-head", [swatch(kind), element("b", "", [kind.title]), note]),
-      element("div", "mg-track", [strip, glass]), numbers], { "data-kind": kind.name, "data-empty": "true" });
-    return { kind, element: made, strip, glass, lens, note, values, frames: [] };
+      element("div", "mg-track", [strip, glass]), profile, numbers], { "data-kind": kind.name, "data-empty": "true" });
+    return { kind, element: made, strip, glass, lens, note, values, profile, frames: [] };
   }
 
   // --- what is on it --------------------------------------------------------------------------------------------------
@@ -67,18 +68,79 @@ export class Film {
     if (row.paint) row.frames.forEach((canvas, i) => row.paint(canvas, i / (this.count - 1)));
   }
 
-  setWorth(name, { length, evenness, distance, converged, notes }) {
-    const { values, note, kind } = this.rows.get(name);
+  setWorth(name, worth) {
+    const row = this.rows.get(name);
+    const { values } = row;
     const { text } = this;
-    values.length.textContent = length.toFixed(1);
-    values.evenness.textContent = fill(text.walk_percent, { value: (100 * evenness).toFixed(0) });
-    const farthest = Math.max(...distance);
-    values.farthest.textContent = fill(text.times, { value: tidy(farthest) });
-    values.search.textContent = converged ? text.walk_converged : text.walk_stopped;
-    values.search.dataset.level = converged ? "" : "edge";
-    const words = notes.length ? notes.join(" ") : kind.sentence;
-    note.textContent = note.title = words;
-    note.dataset.level = notes.length ? "edge" : "";
+    row.worth = worth;
+    values.length.textContent = worth.length.toFixed(1);
+    values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
+    values.farthest.textContent = fill(text.times, { value: tidy(Math.max(...worth.distance)) });
+    values.search.textContent = worth.converged ? text.walk_converged : text.walk_stopped;
+    values.search.dataset.level = worth.converged ? "" : "edge";
+    values.search.title = worth.converged || worth.residual === null ? text.walk_search_help
+      : fill(text.walk_stopped_help, { residual: tidy(100 * worth.residual) });
+    for (const other of this.rows.values()) if (other.worth) this.explain(other);
+    this.drawProfiles();
+  }
+
+  // Why this walk is longer or shorter than the straight line, with the numbers; what the search had to note goes first.
+  explain({ kind, note, worth }) {
+    const { text } = this;
+    const straight = this.rows.get("straight")?.worth;
+    let words = kind.sentence;
+    if (straight && kind.name !== "straight" && straight.length > 0) {
+      const more = 100 * (worth.length / straight.length - 1);
+      const [own, other] = [worth, straight].map(({ distance }) => Math.max(...distance));
+      const key = Math.abs(more) < 2 ? "walk_alike" : more < 0 ? "walk_shorter" : own < other ? "walk_longer" : "walk_longer_still";
+      words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
+    }
+    note.textContent = [...worth.notes, words].join(" ");
+    note.title = `${note.textContent} ${words === kind.sentence ? "" : kind.sentence}`;
+    note.dataset.level = worth.notes.length ? "edge" : "";
+  }
+
+  // Under each strip, in step with it: how far from data the walk is, and how fast the picture changes; one scale for all.
+  drawProfiles() {
+    const told = [...this.rows.values()].filter(({ worth }) => worth);
+    const farthest = Math.max(1.25, ...told.map(({ worth }) => Math.max(...worth.distance.map((far) => far ?? 0))));
+    const speeds = told.map(({ worth }) => worth.picture_steps.map((step) => step * worth.picture_steps.length));
+    const fastest = Math.max(1e-9, ...speeds.map((steps) => Math.max(...steps)));
+    told.forEach(({ profile, worth, element: host }, i) => {
+      const scale = devicePixelRatio || 1;
+      const [width, height] = [profile.clientWidth, profile.clientHeight];
+      if (!width) return;
+      profile.width = width * scale;
+      profile.height = height * scale;
+      const pen = profile.getContext("2d");
+      pen.scale(scale, scale);
+      const style = getComputedStyle(host);
+      const colour = style.getPropertyValue(`--mg-kind-${this.rows.get(host.dataset.kind).kind.colour % DASHES.length}`);
+      const x = (share) => this.cell / 2 + share * (width - this.cell);
+      const y = (far) => height - 1 - ((height - 4) * far) / farthest;
+      const last = worth.distance.length - 1;
+      pen.beginPath();
+      pen.moveTo(x(0), height);
+      worth.distance.forEach((far, at) => pen.lineTo(x(at / last), y(far ?? 0)));
+      pen.lineTo(x(1), height);
+      pen.fillStyle = colour;
+      pen.globalAlpha = 0.22;
+      pen.fill();
+      pen.globalAlpha = 0.5;
+      pen.setLineDash([2, 4]);
+      pen.strokeStyle = style.color;
+      pen.beginPath();
+      pen.moveTo(x(0), y(1));
+      pen.lineTo(x(1), y(1));
+      pen.stroke();
+      pen.setLineDash([]);
+      pen.globalAlpha = 0.95;
+      pen.lineWidth = 1.6;
+      pen.strokeStyle = colour;
+      pen.beginPath();
+      speeds[i].forEach((speed, at) => pen.lineTo(x((at + 0.5) / speeds[i].length), height - 2 - ((height - 5) * speed) / fastest));
+      pen.stroke();
+    });
   }
 
   // A sentence instead of the card's own: that a search runs, or why it failed.
@@ -116,6 +178,7 @@ export class Film {
     this.left = this.scrub.getBoundingClientRect().left;
     this.element.style.setProperty("--cell", `${this.cell}px`);
     for (const row of this.rows.values()) this.fillRow(row);
+    this.drawProfiles();
     this.place(this.t);
     this.on.resized?.(this.cell);
   }

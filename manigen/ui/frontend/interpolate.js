@@ -56,7 +56,8 @@ class Interpolate {
       visit: (t) => this.move(t),
     });
     this.transport = new Transport(text, { move: (t) => this.move(t), rest: () => this.rest(), position: () => this.t });
-    this.transport.element.append(element("button", "mg-round", [icon("undo")],
+    this.evener = element("button", "mg-round mg-even", [icon("even")], { type: "button", onclick: () => this.setEven(!this.even) });
+    this.transport.element.append(this.evener, element("button", "mg-round", [icon("undo")],
       { type: "button", title: text.undo_end, "aria-label": text.undo_end, onclick: () => this.ends.undo() }));
     this.map = new WalkMap(text, this.live, {
       add: (code) => this.add(code),
@@ -91,6 +92,7 @@ class Interpolate {
     this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
     if (newKinds) this.setKinds(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
+    if (first) this.setEven(data.even, false);
     if (newEnds || newMap) this.fetch();
     else if (newKinds) this.fetch(null, data.kinds.filter(({ name }) => !this.walks.has(name)));
     this.fit();
@@ -124,10 +126,21 @@ class Interpolate {
         continue;
       }
       if (!drag) this.searching.set(name, performance.now());
-      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: name, ends, steps },
+      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: name, ends, steps, even: this.even },
         (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
     }
     if (!drag) this.tell();
+  }
+
+  setEven(even, anew = true) {
+    const { text } = this.data;
+    this.even = even;
+    this.evener.setAttribute("aria-pressed", String(even));
+    this.evener.title = even ? text.walk_even : text.walk_uneven;
+    this.evener.setAttribute("aria-label", text.walk_even);
+    if (!anew) return;
+    this.fetch();
+    this.tellPage("even", { even });
   }
 
   take(name, reply, drag) {
@@ -155,7 +168,7 @@ class Interpolate {
   present(walk) {
     this.film.setFrames(walk.name, (canvas, t) => paint(canvas, walk.nearest(t)));
     this.film.setWorth(walk.name, walk.header);
-    this.map.setPath(walk.name, walk.header.at);
+    this.map.setPath(walk.name, walk.header.at, walk.header.bridges);
     walk.shown = null;
     this.show();
     this.ask();

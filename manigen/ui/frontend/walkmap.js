@@ -21,6 +21,7 @@ export class WalkMap {
       tool("reset", text.reset, () => this.view.reset()),
     ], { role: "toolbar", "aria-label": text.tools });
     this.torn = element("div", "mg-torn", [element("i"), text.walk_torn], { hidden: "", title: text.walk_torn_help });
+    this.invented = element("div", "mg-torn mg-invented", [element("i"), text.walk_bridge], { hidden: "", title: text.walk_bridge_help });
     this.lens = element("canvas", "mg-picture", [], { "aria-hidden": "true" });
     this.loupe = element("div", "mg-loupe", [element("figure", "", [this.lens])], { hidden: "" });
     this.marks = element("div", "mg-marks");
@@ -34,7 +35,7 @@ export class WalkMap {
       drop: (still) => this.drop(still),
       moved: () => this.redraw(),
     });
-    this.field.append(this.marks, this.loupe, this.tools, this.torn);
+    this.field.append(this.marks, this.loupe, this.tools, element("div", "mg-signs", [this.invented, this.torn]));
   }
 
   destroy() {
@@ -65,8 +66,9 @@ export class WalkMap {
     this.mark();
   }
 
-  setPath(name, places) {
-    this.paths.set(name, places ? { places, leaps: leaps(places, this.view.box) } : null);
+  // `bridges` are the numbers of the steps that lie on a road no data show.
+  setPath(name, places, bridges = []) {
+    this.paths.set(name, places ? { places, leaps: leaps(places, this.view.box), bridges: new Set(bridges) } : null);
     this.redraw();
   }
 
@@ -96,6 +98,7 @@ export class WalkMap {
     pen.lineJoin = pen.lineCap = "round";
     for (const kind of this.kinds) this.stroke(pen, kind, true);
     for (const kind of this.kinds) this.stroke(pen, kind, false);
+    this.invented.hidden = ![...this.paths.values()].some((path) => path?.bridges.size);
     this.torn.hidden = ![...this.paths.values()].some((path) => path?.leaps.includes(true));
     this.handles.forEach((handle, i) => this.put(handle, this.ends[i]));
     this.place(this.t ?? 0.5);
@@ -108,11 +111,12 @@ export class WalkMap {
     const style = getComputedStyle(this.field);
     const dashes = DASHES[kind.colour % DASHES.length];
     const pixels = path.places.map((place) => this.view.toPixel(place));
-    const line = (leap) => {
+    const way = (i) => (path.leaps[i] ? "leap" : path.bridges.has(i - 1) ? "bridge" : "road");
+    const line = (sort) => {
       pen.beginPath();
       for (let i = 1; i < pixels.length; i++) {
-        if (path.leaps[i] !== leap) continue;
-        if (i === 1 || path.leaps[i - 1] !== leap) pen.moveTo(...pixels[i - 1]);
+        if (way(i) !== sort) continue;
+        if (i === 1 || way(i - 1) !== sort) pen.moveTo(...pixels[i - 1]);
         pen.lineTo(...pixels[i]);
       }
     };
@@ -120,13 +124,19 @@ export class WalkMap {
     pen.setLineDash(casing ? [] : dashes);
     pen.lineWidth = casing ? 7 : 3.2;
     pen.globalAlpha = casing ? 0.75 : 1;
-    line(false);
+    line("road");
+    pen.stroke();
+    if (!casing) { // invented roads: thin and dashed
+      pen.setLineDash([5, 6]);
+      pen.lineWidth = 2;
+    }
+    line("bridge");
     pen.stroke();
     if (!casing) { // tears: a hair, so that the eye can follow, and no more
       pen.setLineDash([1, 5]);
       pen.lineWidth = 1.6;
       pen.globalAlpha = 0.8;
-      line(true);
+      line("leap");
       pen.stroke();
     }
     pen.globalAlpha = 1;

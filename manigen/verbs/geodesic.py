@@ -1,0 +1,40 @@
+"""geodesic MODEL: walk every kind of path between held-out pictures, and make the best the model's own."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from manigen.errors import BadInput
+from manigen.verbs.base import Result, as_own, data_knobs, is_own, load, model
+
+help = "measure a model's walks and choose its geodesic"
+
+
+def options(parser: ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
+    parser.add_argument("--data", help="which data set's pictures judge the walks [the one the model learned from]")
+    parser.add_argument(
+        "--pairs", type=int, default=24, help="how many pairs of held-out pictures are walked between [24]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides which pairs are drawn [0]")
+    parser.add_argument("--odd", action="store_true", help="judge on the pictures on which nothing is ever chosen")
+    parser.add_argument("--dry", action="store_true", help="only tell; leave the model's card as it is")
+    data_knobs(parser)
+
+
+def run(given: Namespace) -> Result:
+    from manigen import checks, datasets, geodesic, weights
+
+    checks.count(given.pairs, "pairs", 2, 5000)
+    generator, folder = load(given.model), model(given.model)
+    data = given.data or weights.info(folder)["data"].get("name", "")
+    if is_own(data) and given.data is None:
+        raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
+    settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
+    test = datasets.load(data, "test", **settings)
+    on = geodesic.ground(generator, weights.codes(folder), test, given.pairs, given.seed, given.odd)
+    found = geodesic.choose(on, lambda words: print(words, file=sys.stderr))
+    if not given.dry and not given.odd:
+        geodesic.write(folder, found)
+    return {"model": generator.name, **found}
