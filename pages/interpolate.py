@@ -96,8 +96,8 @@ def export(opened: Opened, kinds: list[str]) -> None:
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
     there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")
-    makers["gif"] = partial(makers["gif"], there_and_back)
     for suffix, make in makers.items():
+        make = partial(make, there_and_back) if suffix in walks.FILMS else make
         st.download_button(text(f"export_{suffix}"), make, f"{stem}.{suffix}", on_click="ignore", width="stretch")
     st.caption(text("export_named", stem=stem))
 

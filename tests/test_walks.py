@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from types import SimpleNamespace
@@ -42,7 +43,7 @@ def opened(codes: Codes) -> SimpleNamespace:
     """What the page knows of an opened model."""
     label = lambda row: codes.classes[codes.labels[row]] if codes.labels[row] >= 0 else ""  # noqa: E731
     return SimpleNamespace(
-        codes=codes, nearest=Nearest(codes.z), taught=Nearest(codes.z), generator=Painter(), label=label
+        name="plates", codes=codes, nearest=Nearest(codes.z), taught=Nearest(codes.z), generator=Painter(), label=label
     )
 
 
@@ -164,7 +165,7 @@ def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked() -> None
     decode = model.generator.decode
     model.generator = SimpleNamespace(decode=lambda z: (made.append(len(z)), decode(z))[1])
     files = walks.exports(model, ["straight", "great_circle"], codes.z[[0, 12, 3]].tolist(), 0.25)  # type: ignore[arg-type]
-    assert list(files) == ["gif", "png", "npz"] and not made
+    assert [name for name in files if name != "mp4"] == ["gif", "webp", "png", "html", "npz"] and not made
     held = np.load(io.BytesIO(files["npz"]()), allow_pickle=False)
     assert np.array_equal(held["ends"], codes.z[[0, 12, 3]]) and held["t"] == 0.25
     for kind in ("straight", "great_circle"):
@@ -249,3 +250,23 @@ def test_ends_from_a_browser_are_checked_one_by_one() -> None:
     of_model, of_other, has_other = json.loads(app.text[0].value)
     assert of_model == {"epoch": 1, "codes": [[0.25, -1.5]] * (state.MOST_ENDS - 6)}
     assert of_other == {"epoch": 0, "codes": []} and has_other
+
+
+def test_the_page_of_a_walk_asks_nobody_for_anything_and_holds_every_picture() -> None:
+    codes = codes_of([0] * 10 + [1] * 10)
+    files = walks.exports(opened(codes), ["straight", "great_circle"], codes.z[[0, 12]].tolist(), 0.25)  # type: ignore[arg-type]
+    page = files["html"]().decode()
+    assert "http" not in page and page.count("data:image/png;base64,") == 2
+    assert 'value="0.2500"' in page and "Great circle" in page
+    sheet = Image.open(io.BytesIO(base64.b64decode(page.split("base64,")[1].split('"')[0])))
+    told = json.loads(page.split("const walks = ")[1].split(";\nconst slider")[0])[0]
+    assert sheet.size == (told["columns"] * told["width"], -(-told["frames"] // told["columns"]) * told["height"])
+    assert told["frames"] == 129
+
+
+def test_a_lossless_film_shows_the_very_pictures() -> None:
+    ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 8, 8), np.float32)
+    film = Image.open(io.BytesIO(walks.film([ramp], there_and_back=False, kind="webp")))
+    assert film.n_frames == 9  # type: ignore[attr-defined]
+    film.seek(4)
+    assert np.ptp(np.asarray(film.convert("L"))) == 0 and abs(int(np.asarray(film.convert("L"))[0, 0]) - 128) <= 1

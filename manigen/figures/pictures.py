@@ -80,8 +80,8 @@ def webp(image: Image.Image, scale: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def gif(x: Any, seconds: float = 4.0, scale: int = 1, there_and_back: bool = False) -> bytes:
-    """Return the images x as an endless GIF that takes about `seconds` a round.
+def gif(x: Any, seconds: float = 4.0, scale: int = 1, there_and_back: bool = False, kind: str = "GIF") -> bytes:
+    """Return the images x as an endless GIF that takes about `seconds` a round, or as a lossless film of `kind` "WEBP".
 
     A frame lasts a whole number of hundredths of a second, two at least, since browsers slow down anything faster. With
     `there_and_back` the frames run backwards again, without showing an end twice.
@@ -95,7 +95,8 @@ def gif(x: Any, seconds: float = 4.0, scale: int = 1, there_and_back: bool = Fal
     hundredths = max(2, round(100 * seconds / len(x)))
     frames = [enlarged(Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame), scale) for frame in x]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=10 * hundredths, loop=0)
+    more = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], duration=10 * hundredths, loop=0, **more)
     return buffer.getvalue()
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,14 @@ from manigen import files, paths, seeds
 from manigen.cards import Card
 from manigen.errors import BadInput
 from manigen.figures import pictures
+from manigen.figures.page import walk_page
 from manigen.live.library import Opened
 from manigen.weights import Codes
 
 FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
 STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
 SIDE = 256  # pixels that a film's pictures are about as tall as
+FILMS = ("gif", "webp", "mp4")
 FRAMES = 17  # of a printed strip
 GAP = 2  # black pixels between two kinds in one film
 
@@ -146,8 +150,8 @@ def exports(
             found[kind] = paths.through(ends, kind, steps(len(ends), most), generator.decode, opened.taught, **settings)
         return {kind: trace.codes for kind, trace in found.items()}
 
-    def gif(there_and_back: bool = True) -> bytes:
-        return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back)
+    def moving(kind: str, there_and_back: bool = True) -> bytes:
+        return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back, kind)
 
     def png() -> bytes:
         return strips([opened.generator.decode(z) for z in traces(STEPS).values()])
@@ -155,17 +159,32 @@ def exports(
     def npz() -> bytes:
         return archive(traces(STEPS), ends, t)
 
-    return {"gif": gif, "png": png, "npz": npz}
+    def page() -> bytes:
+        known = paths.cards()
+        told = [{"title": known[kind].title, "x": opened.generator.decode(z)} for kind, z in traces(STEPS).items()]
+        names = " to ".join(name_of(opened, end) for end in ends)
+        return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t)
+
+    films = {"gif": partial(moving, "gif"), "webp": partial(moving, "webp")}
+    if find_spec("imageio_ffmpeg") is not None:
+        films["mp4"] = partial(moving, "mp4")
+    return {**films, "png": png, "html": page, "npz": npz}
 
 
-def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True) -> bytes:
-    """Return decoded walks, each (k, c, h, w) in [0, 1], side by side as one GIF: four seconds for the first leg."""
+def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True, kind: str = "gif") -> bytes:
+    """Return decoded walks, each (k, c, h, w) in [0, 1], side by side as one film: four seconds for the first leg.
+
+    `kind` is "gif", "webp" or, where imageio-ffmpeg is installed, "mp4".
+    """
     x = [pictures.pixels(walk) for walk in walks]
     gap = np.zeros((*x[0].shape[:2], GAP, x[0].shape[3]), np.uint8)
     side_by_side = [part for walk in x for part in (gap, walk)][1:]
     seconds = (4 + 2.5 * max(0, ends - 2)) * (2 if there_and_back else 1)
     frames = np.concatenate(side_by_side, axis=2)
-    return pictures.gif(frames, seconds, _scale(frames.shape[1]), there_and_back)
+    scale = _scale(frames.shape[1])
+    if kind == "mp4":
+        return pictures.mp4(np.concatenate([frames, frames[-2:0:-1]]) if there_and_back else frames, seconds, scale)
+    return pictures.gif(frames, seconds, scale, there_and_back, kind.upper())
 
 
 def strips(walks: Sequence[np.ndarray], frames: int = FRAMES) -> bytes:

@@ -21,7 +21,9 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--kind", default="geodesic", help=f"one of {kinds} [geodesic: the best for this model]")
     parser.add_argument("--steps", type=int, default=65, help="how many pictures [65]")
     parser.add_argument("--even", action="store_true", help="equal steps change the picture equally")
-    parser.add_argument("--out", help="the file to write: .gif, .mp4, .png or .webp (a strip), .npz (codes)")
+    parser.add_argument(
+        "--out", help="the file to write: .gif, .mp4, .png or .webp (a strip), .html (a page with a slider), .npz"
+    )
     picture_options(parser)
     knobs(parser, paths.cards())
 
@@ -32,7 +34,7 @@ def run(given: Namespace) -> Result:
     import manigen
     from manigen import files, paths, weights
 
-    suffix = check_out(given.out, *WRITERS, ".mp4") if given.out else None
+    suffix = check_out(given.out, *WRITERS, ".mp4", ".html") if given.out else None
     generator = load(given.model)
     codes = weights.codes(model(given.model))
     for row in (given.start, given.end):
@@ -44,6 +46,12 @@ def run(given: Namespace) -> Result:
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
+    elif suffix == ".html":
+        from manigen.figures.page import walk_page
+
+        told = {"title": paths.cards()[found.kind].title, "x": generator.decode(found.codes)}
+        title = f"{generator.name}: {given.start} to {given.end}"
+        files.write_bytes(Path(given.out), walk_page(title, "All pictures are generated.", [told]))
     elif suffix:
         write_pictures(given, generator.decode(found.codes))
     return {

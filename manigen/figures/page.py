@@ -1,0 +1,82 @@
+"""A walk as one HTML file that works without a network: a slider, and the pictures of each kind that it moves through.
+
+Pictures are one PNG sheet for each kind, written into the page; the script is short and asks nobody for anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from manigen.figures.pictures import pixels, sheet
+
+COLUMNS = 16
+
+_PAGE = """<!doctype html>
+<html lang="%(language)s"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%(title)s</title>
+<style>
+:root { color-scheme: light dark; font: 17px/1.5 system-ui, sans-serif; }
+body { max-width: 1100px; margin: 0 auto; padding: 28px 20px; }
+h1 { font-size: 1.3rem; margin: 0 0 4px; } p { margin: 0 0 18px; opacity: .7; }
+main { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
+figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
+figcaption small { font-weight: 400; opacity: .7; }
+canvas { width: 100%%; image-rendering: pixelated; border-radius: 12px; display: block; }
+input { width: 100%%; height: 44px; margin: 22px 0 0; accent-color: #4f46c8; }
+</style>
+<h1>%(title)s</h1><p>%(note)s</p><main></main>
+<input type="range" min="0" max="1" step="0.001" value="%(t)s" aria-label="%(title)s" autofocus>
+<script>
+const walks = %(walks)s;
+const slider = document.querySelector("input"), hall = document.querySelector("main");
+for (const walk of walks) {
+  const figure = hall.appendChild(document.createElement("figure"));
+  const words = figure.appendChild(document.createElement("figcaption"));
+  words.textContent = walk.title + " ";
+  words.appendChild(document.createElement("small")).textContent = walk.note;
+  const canvas = figure.appendChild(document.createElement("canvas"));
+  [canvas.width, canvas.height] = [walk.width, walk.height];
+  const sheet = new Image();
+  walk.draw = () => {
+    const i = Math.round(slider.value * (walk.frames - 1)), x = i %% walk.columns, y = Math.floor(i / walk.columns);
+    const [w, h] = [walk.width, walk.height];
+    canvas.getContext("2d").drawImage(sheet, x * w, y * h, w, h, 0, 0, w, h);
+  };
+  sheet.onload = walk.draw;
+  sheet.src = walk.sheet;
+}
+slider.oninput = () => walks.forEach((walk) => walk.draw());
+</script>
+</html>
+"""
+
+
+def walk_page(title: str, note: str, walks: Sequence[Mapping[str, Any]], t: float = 0.0, language: str = "en") -> bytes:
+    """Return the page of several walks, each with its `title`, `note` and pictures `x` (k, c, h, w) in [0, 1].
+
+    `t` in [0, 1] is where the slider stands when the page is opened.
+    """
+    told = []
+    for walk in walks:
+        x = pixels(walk["x"])
+        buffer = io.BytesIO()
+        sheet(walk["x"], COLUMNS, 0).save(buffer, "PNG", optimize=True)
+        told.append(
+            {
+                "title": str(walk["title"]),
+                "note": str(walk.get("note", "")),
+                "frames": len(x),
+                "columns": COLUMNS,
+                "height": x.shape[1],
+                "width": x.shape[2],
+                "sheet": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
+            }
+        )
+    inside = json.dumps(told, ensure_ascii=False).replace("</", "<\\/")
+    words = {"title": html.escape(title), "note": html.escape(note), "language": html.escape(language)}
+    return (_PAGE % {**words, "t": f"{min(1.0, max(0.0, t)):.4f}", "walks": inside}).encode()

@@ -1,0 +1,80 @@
+"""The choice of a geodesic: what walks are judged by, and what a card says of it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from manigen import geodesic, paths
+from manigen.datasets import Images
+from manigen.errors import NotPossible
+from manigen.weights import Codes
+
+SIDE = 8
+
+
+def ring(z):
+    """Pictures (n, 1, 8, 8) in [0, 1] that hold the two numbers of their codes in their halves."""
+    x = np.full((len(z), 1, SIDE, SIDE), 0.5, np.float32)
+    x[:, 0, : SIDE // 2] += 0.25 * z[:, 0, None, None]
+    x[:, 0, SIDE // 2 :] += 0.25 * z[:, 1, None, None]
+    return np.clip(x, 0, 1)
+
+
+def circle(n=800, seed=0):
+    """A model whose codes lie on a circle, half of them taught, and its held-out pictures."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, 2 * n)
+    z = (np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.02 * rng.normal(size=(2 * n, 2))).astype(np.float32)
+    labels = (angle > np.pi).astype(np.int64)
+    split, rows = np.repeat([0, 1], n), np.tile(np.arange(n), 2)
+    codes = Codes(z, labels, split, rows, np.zeros(2 * n, np.float32), ("up", "down"))
+    x = np.round(255 * ring(z[n:])).astype(np.uint8)
+    test = Images(x, labels[n:], ("up", "down"), "circle", "test")
+    return SimpleNamespace(name="circle", decode=ring, shape=(1, SIDE, SIDE)), codes, test
+
+
+def test_where_data_lie_on_a_circle_the_way_along_it_is_chosen_and_the_card_says_why():
+    model, codes, test = circle()
+    on = geodesic.ground(model, codes, test, pairs=10)
+    told = geodesic.choose(on)
+    assert told["geodesic"] == "density"
+    kinds = told["walks"]["kinds"]
+    assert kinds["density"]["held_out_distance"] < 1.5 * told["walks"]["floor"]
+    assert kinds["straight"]["held_out_distance"] > 3 * kinds["density"]["held_out_distance"]
+    assert kinds["density"]["length"] <= geodesic.LONGEST * kinds["straight"]["length"]
+    assert "straight" in told["geodesic_reason"] and "10 pairs" in told["geodesic_reason"]
+    assert "fog" not in kinds  # one decoder
+    model.geodesic, model.geodesic_knobs = told["geodesic"], told["geodesic_knobs"]
+    way = paths.walk(model, codes.z[0], codes.z[1], codes=codes.taught)
+    assert way.kind == "density"
+    knobs = told["geodesic_knobs"]
+    assert np.array_equal(way.codes, paths.walk(model, *codes.z[:2], "density", codes=codes.taught, **knobs).codes)
+
+
+def test_the_distance_to_held_out_pictures_is_that_of_a_slow_twin():
+    model, codes, test = circle(200)
+    on = geodesic.ground(model, codes, test, pairs=5)
+    x = ring(np.random.default_rng(3).normal(size=(7, 2)))
+    slow = [sorted(np.linalg.norm(other - picture.ravel()) for other in on.held_out)[2] for picture in x]
+    assert on.far(x) == pytest.approx(np.mean(slow), rel=1e-3)
+
+
+def test_what_is_judged_by_is_neither_taught_nor_an_end_and_odd_rows_stay_unseen():
+    model, codes, test = circle(200)
+    even, odd = (geodesic.ground(model, codes, test, 8, odd=side) for side in (False, True))
+    assert len(even.held_out) == 100 - 16 == len(odd.held_out)
+    for side, on in enumerate((even, odd)):
+        ends = np.concatenate([on.starts, on.ends])
+        rows = [int(np.flatnonzero((codes.z == end).all(axis=1))[0]) for end in ends]
+        assert all(codes.split[row] == 1 and codes.rows[row] % 2 == side for row in rows)
+        others = np.setdiff1d(np.arange(side, 200, 2), codes.rows[rows])
+        assert np.allclose(on.held_out * 255, test.x[others].reshape(len(others), -1), atol=1e-3)
+
+
+def test_too_few_held_out_pictures_are_refused_in_a_sentence():
+    model, codes, test = circle(40)
+    with pytest.raises(NotPossible, match="too few"):
+        geodesic.ground(model, codes, test)
