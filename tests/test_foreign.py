@@ -326,3 +326,52 @@ def test_layouts_are_told_apart_by_their_sides() -> None:
     assert base.guess_layout((1, 28, 28)) == ("NHW", (1, 28, 28))
     with pytest.raises(BadFile, match="is no picture"):
         base.guess_layout((1, 7, 8, 9))
+
+
+@pytest.mark.parametrize("page", ["explore", "interpolate", "sliders", "compare"])
+def test_every_page_opens_a_model_that_was_brought_for_its_owner_and_for_nobody_else(
+    tmp_path, monkeypatch, page
+) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    from manigen import datasets
+    from manigen.ui import people
+
+    linear(tmp_path / "pair" / "decoder.onnx", WEIGHT[:, :64], (1, 8, 8))
+    weight = np.random.default_rng(4).standard_normal((64, 5)).astype(np.float32)
+    linear(tmp_path / "pair" / "encoder.onnx", weight, (5,), into=(1, 8, 8))
+    me, found = home.owner("me"), foreign.probe(tmp_path / "pair")
+    token, out = me.place("models")
+    train, test = datasets.load("digits", "train"), datasets.load("digits", "test")
+    bringing.build(found.open(found.settings()), out, "Mine", train, test, rows=80)
+    script = str(Path(__file__).resolve().parents[1] / "pages" / f"{page}.py")
+    for owner, seen in ((me, True), (home.owner("other"), False)):
+        monkeypatch.setattr(people, "me", lambda owner=owner: owner)
+        app = AppTest.from_file(script, default_timeout=60)
+        app.query_params["model"] = home.PREFIX + token
+        app.run()
+        assert not app.exception
+        assert not app.error
+        assert (home.PREFIX + token in app.query_params["model"]) == seen
+
+
+def test_a_brought_model_has_a_map_with_a_way_back_and_every_kind_of_walk_or_a_sentence(tmp_path) -> None:
+    from manigen import paths
+    from manigen.errors import NotPossible
+    from manigen.live.library import Library
+
+    linear(tmp_path / "m" / "d.onnx", WEIGHT[:, :64], (1, 8, 8))
+    found = foreign.probe(tmp_path / "m")
+    token, out = home.owner("me").place("models")
+    bringing.build(found.open(found.settings()), out, "Mine", rows=90)
+    opened = Library().open(home.PREFIX + token)
+    assert opened.maps == ["pca"]
+    z = opened.map("pca").inverse_transform(np.zeros((1, 2), np.float32))
+    assert opened.generator.decode(z).shape == (1, 1, 8, 8)
+    for kind in paths.cards():
+        try:
+            walk = paths.walk(opened.generator, opened.codes.z[0], opened.codes.z[1], kind, 9, opened.codes.z)
+        except NotPossible as problem:
+            assert str(problem).endswith(".")  # in a sentence
+            continue
+        assert np.isfinite(walk.codes).all(), kind

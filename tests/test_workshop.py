@@ -302,3 +302,18 @@ def test_a_loss_that_runs_away_is_said_once(monkeypatch) -> None:
     said = [notice for notice in notices if notice]
     assert len(said) == 1
     assert "running away" in said[0]
+
+
+@pytest.mark.slow
+def test_how_long_it_takes_is_measured_in_another_process_and_remembered() -> None:
+    from manigen.errors import ManigenError
+    from manigen.workshop import pace
+
+    about = {"family": "autoencoder", "knobs": KNOBS, "batch": 64}
+    assert pace.known(about, (1, 8, 8)) is None
+    per_second = pace.measure(about, (1, 8, 8))
+    assert per_second > 0
+    assert pace.known(about, (1, 8, 8)) == pytest.approx(per_second, rel=1e-3)
+    assert pace.known({**about, "batch": 128}, (1, 8, 8)) is None
+    with pytest.raises(ManigenError, match="cannot be halved"):
+        pace.measure({"family": "autoencoder", "knobs": {}, "batch": 8}, (1, 27, 27))

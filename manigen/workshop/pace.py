@@ -24,7 +24,7 @@ from manigen.errors import BadFile, ManigenError
 
 FILE = "paces.json"
 SECONDS = 1.5  # of steps that are timed
-PATIENCE = 60.0  # seconds after which a trial is given up
+PATIENCE = 180.0  # seconds after which a trial is given up
 MOST = 500  # kinds remembered
 
 

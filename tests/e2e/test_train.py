@@ -12,7 +12,6 @@ pytestmark = pytest.mark.e2e
 def test_a_training_is_ordered_watched_left_found_again_and_opened(visit):
     one = visit("/train")
     one.page.get_by_role("button", name="Start training").wait_for()
-    one.page.get_by_text(re.compile(r"About .* to train")).wait_for()
     one.page.get_by_role("slider").first.focus()
     one.page.keyboard.press("Home")  # the shortest training there is
     one.page.get_by_text("Batch, learning rate, seed, map").click()

@@ -1,0 +1,192 @@
+"""Training: pictures a second beside a bare torch loop of the same network and pythae's trainer; and two lessons.
+
+    python -m benchmarks.training [--json] [--only throughput,digits,mnist]
+
+Throughput: the autoencoder (16 numbers, width 32) on MNIST's shape, batches of 256, one thread; ours, the bare loop
+and, where it is installed, pythae's trainer run in turn, several rounds, and medians are compared. The bare loop has
+the same network, loss and Adam and nothing else: no average of the weights, no schedule, no named losses, no watch.
+
+Lessons: an order goes through the workshop as the Train page's does. Digits: seconds until the map has formed, and how
+many of a point's five nearest on it share its class. MNIST: seconds, and what the samples measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from manigen import models
+from manigen.training import Training
+
+ROUNDS, STEPS, BATCH = 7, 4, 256
+SHAPE = (1, 28, 28)
+
+
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (4096, *SHAPE), np.uint8)
+
+
+def ours() -> Callable[[], float]:
+    """Return what takes STEPS steps of the house's loop and says how long that took."""
+    model = models.build("autoencoder", SHAPE, 0)
+    training = iter(Training(model, pictures(), budget=10**9, batch=BATCH))
+    next(training)
+
+    def go() -> float:
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            next(training)
+        return time.perf_counter() - began
+
+    return go
+
+
+def bare() -> Callable[[], float]:
+    """The same network and loss with Adam, and nothing else."""
+    model = models.build("autoencoder", SHAPE, 0).train().to(memory_format=torch.channels_last)
+    images, rng = torch.from_numpy(pictures()), torch.Generator().manual_seed(0)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def step() -> None:
+        rows = torch.randint(len(images), (BATCH,), generator=rng)
+        x = images[rows].float().div_(255).contiguous(memory_format=torch.channels_last)
+        adam.zero_grad(set_to_none=True)
+        model.losses("model", x, rng)["total"].backward()
+        adam.step()
+
+    step()
+
+    def go() -> float:
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        return time.perf_counter() - began
+
+    return go
+
+
+def theirs() -> Callable[[], float] | None:
+    """pythae's own trainer on the same network; None where it is not installed."""
+    try:
+        from pythae.data.datasets import BaseDataset
+        from pythae.models import AE, AEConfig
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    except ImportError:
+        return None
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    from manigen.models.networks import Decoder, Encoder
+
+    class TheirEncoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Encoder(SHAPE, 16)
+
+        def forward(self, x: Any) -> Any:
+            return ModelOutput(embedding=self.net(x))
+
+    class TheirDecoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Decoder(SHAPE, 16)
+
+        def forward(self, z: Any) -> Any:
+            return ModelOutput(reconstruction=self.net(z))
+
+    x = torch.from_numpy(pictures()[: STEPS * BATCH]).float() / 255
+    place = tempfile.mkdtemp()
+    os.environ["TQDM_DISABLE"] = "1"
+    model = AE(AEConfig(input_dim=SHAPE, latent_dim=16), TheirEncoder(), TheirDecoder())
+    config = BaseTrainerConfig(output_dir=place, per_device_train_batch_size=BATCH, no_cuda=True)
+    trainer = BaseTrainer(model, BaseDataset(x, torch.zeros(len(x))), training_config=config)
+    trainer.prepare_training()
+
+    def go() -> float:
+        began = time.perf_counter()
+        trainer.train_step(1)
+        return time.perf_counter() - began
+
+    go()
+    return go
+
+
+def throughput() -> dict[str, Any]:
+    """Pictures a second of each, medians of rounds taken in turn."""
+    torch.set_num_threads(1)
+    runners = {"ours": ours(), "bare": bare()}
+    if (made := theirs()) is not None:
+        runners["pythae"] = made
+    spent: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(ROUNDS):
+        for name, go in runners.items():
+            spent[name].append(go())
+    pace = {name: STEPS * BATCH / statistics.median(times) for name, times in spent.items()}
+    found: dict[str, Any] = {f"{name}_pictures_per_second": round(value) for name, value in pace.items()}
+    for other in ("bare", "pythae"):
+        if other in pace:
+            ratios = [theirs / ours for ours, theirs in zip(spent["ours"], spent[other], strict=True)]
+            found[f"ratio_to_{other}"] = round(statistics.median(ratios), 3)
+    return found
+
+
+def lesson(data: str, images: int, batch: int, rate: float, **knobs: Any) -> dict[str, Any]:
+    """One order through the workshop: seconds to the formed map and to the finished model, and how good both are."""
+    from manigen import files, home, weights, workshop
+    from manigen.nearest import Nearest
+    from manigen.workshop import orders, pace, traces
+    from manigen.workshop.worker import Worker
+
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["MANIGEN_HOME"] = place
+        settings = {"batch": batch, "learning_rate": rate, "knobs": knobs, "maps": ("pca",), "threads": pace.threads()}
+        began = time.perf_counter()
+        order = workshop.place(home.owner("lesson"), "autoencoder", data, data, images=images, **settings)
+        Worker(idle=0).run()
+        whole, status = time.perf_counter() - began, order.status()
+        if status["state"] != "done":
+            raise SystemExit(status.get("error", status["state"]))
+        labels = files.read_npz(order.folder / orders.FIXED)["labels"]
+        last = files.read_npz(order.folder / orders.FRAMES / f"{traces.frames(order.folder) - 1}.npz")
+        codes, card = weights.codes(order.model), weights.info(order.model)
+    near = Nearest(last["points"]).find(last["points"], 6)[0][:, 1:]
+    wide = Nearest(codes.z).find(codes.z[:1000], 6)[0][:, 1:]
+    return {
+        f"{data}_map_seconds": round(whole - status["finishing_s"], 1),
+        f"{data}_finished_seconds": round(whole, 1),
+        f"{data}_images": card["trained"]["images"],
+        f"{data}_map_same_class": round(float((labels[near] == labels[:, None]).mean()), 3),
+        f"{data}_codes_same_class": round(float((codes.labels[wide] == codes.labels[:1000, None]).mean()), 3),
+        f"{data}_reconstruction_mse": round(card["measures"]["reconstruction_mse"], 5),
+        f"{data}_frechet_distance": round(card["measures"]["frechet_distance"], 2),
+        f"{data}_frechet_distance_real": round(card["measures"]["frechet_distance_real"], 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", default="throughput,digits,mnist")
+    given = parser.parse_args()
+    found: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "throughput": throughput,
+        "digits": lambda: lesson("digits", 60_000, 64, 4e-3, width=16),
+        "mnist": lambda: lesson("mnist", 120_000, 128, 2e-3, width=16),
+    }
+    for name in given.only.split(","):
+        found |= parts[name]()
+    print(json.dumps(found) if given.json else "\n".join(f"{name:32} {value}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()
