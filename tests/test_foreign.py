@@ -357,7 +357,7 @@ def test_every_page_opens_a_model_that_was_brought_for_its_owner_and_for_nobody_
 
 def test_a_brought_model_has_a_map_with_a_way_back_and_every_kind_of_walk_or_a_sentence(tmp_path) -> None:
     from manigen import paths
-    from manigen.errors import NotPossible
+    from manigen.errors import ManigenError
     from manigen.live.library import Library
 
     linear(tmp_path / "m" / "d.onnx", WEIGHT[:, :64], (1, 8, 8))
@@ -371,7 +371,7 @@ def test_a_brought_model_has_a_map_with_a_way_back_and_every_kind_of_walk_or_a_s
     for kind in paths.cards():
         try:
             walk = paths.walk(opened.generator, opened.codes.z[0], opened.codes.z[1], kind, 9, opened.codes.z)
-        except NotPossible as problem:
+        except ManigenError as problem:
             assert str(problem).endswith(".")  # in a sentence
             continue
         assert np.isfinite(walk.codes).all(), kind
