@@ -245,11 +245,13 @@ claims = (
 
 def face() -> np.ndarray:
     """Return the fair game half-way: the critic's field, real and forged dots."""
+    from PIL import Image
+
     from manigen.lessons import _svg
 
     now = seen("fair", 200, 0)
     field = _svg.heat_picture(Heat(now["field"], (0, 0), (1, 1)))
-    image = np.repeat(np.repeat(field, 16, 0), 16, 1)
+    image = np.array(Image.fromarray(field).resize((480, 480), Image.Resampling.BICUBIC))
     side = len(image)
     for dots, colour in ((_real(), (30, 34, 46)), (now["dots"], (238, 80, 100))):
         at = ((dots + _duel.REACH) / (2 * _duel.REACH) * side).astype(int)

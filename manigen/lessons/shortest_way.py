@@ -299,7 +299,7 @@ claims = (
 
 def face() -> np.ndarray:
     """Return the films of one pair."""
-    frames = np.linspace(0, STEPS - 1, 7).round().astype(int)
+    frames = np.linspace(0, STEPS - 1, 9).round().astype(int)
     return np.concatenate(
         [_bench.decode(MODEL, way(MODEL, kind, 3, 4.0 if kind == "density" else 0.0)[frames]) for kind in KINDS]
     )

@@ -15,6 +15,34 @@ pytestmark = pytest.mark.e2e
 SHOWN = ".mg-learn .mg-scene[data-shown]:not([hidden])"
 
 
+# Every word's colour against what lies under it, by the formula of WCAG 2.1 (axe does not read colours that CSS mixes):
+# those with less than 4.5 to 1, or 3 to 1 where letters are large. What cannot be pressed may be faint.
+FAINT = """() => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const over = (colours) => {
+    pen.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1); }
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const faint = [];
+  for (const node of document.querySelectorAll(".mg-learn *")) {
+    if (![...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())) continue;
+    if (!node.checkVisibility() || node.closest("math, :disabled, .mg-notice")) continue;
+    const under = [];
+    for (let at = node; at; at = at.parentElement) under.unshift(getComputedStyle(at).backgroundColor);
+    const style = getComputedStyle(node), back = over(under), front = over([...under, style.color]);
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.6 && style.fontWeight >= 700);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) faint.push([node.className, node.textContent.slice(0, 30), ratio.toFixed(2)]);
+  }
+  return faint;
+}"""
+
+
 def go_on(one: Any, step: str) -> None:
     one.page.locator(".mg-turn .mg-main").click()
     one.page.wait_for_selector(f'.mg-learn[data-step="{step}"]')
@@ -133,7 +161,10 @@ def test_nothing_stands_in_the_way_of_a_reader(scheme: str, width: int, visit: C
         go_on(one, step)
         if step in ("try", "reveal", "play"):
             one.page.wait_for_selector(SHOWN)
-        found = Axe().run(one.page, context=".mg-learn")["violations"]
+        looked = Axe().run(one.page, context=".mg-learn")
+        assert "button-name" in {rule["id"] for rule in looked["passes"]}, "axe has looked"
+        found = looked["violations"]
+        assert one.page.evaluate(FAINT) == [], step
         serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
         bad = [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in serious]
         assert bad == [], step

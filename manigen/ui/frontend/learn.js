@@ -3,7 +3,7 @@
 //
 // The same view is shown to a class: large type, light, arrows and space for the steps, B for a blank screen, a timer.
 
-import { element, fill, Notice } from "./parts.js";
+import { element, fill, isDark, Notice } from "./parts.js";
 import { SceneView } from "./scene.js";
 
 const STEPS = ["predict", "try", "reveal", "check", "why", "play", "end"];
@@ -24,6 +24,7 @@ class Learn {
   update({ data, setStateValue }) {
     const before = this.data;
     Object.assign(this, { data, setStateValue, text: data.text });
+    this.root.classList.toggle("mg-dark", !this.presenting && isDark(this.root));
     if (!data.lesson) {
       this.lesson = null;
       this.scene?.destroy();
@@ -39,6 +40,7 @@ class Learn {
     this.step = this.allowed(STEPS.includes(data.step) ? data.step : "predict");
     this.began = Date.now();
     this.open();
+    this.root.scrollIntoView({ block: "start" });
     if (data.present && !this.presenting) this.present(true);
   }
 
@@ -241,6 +243,7 @@ class Learn {
     if (Boolean(this.presenting) === on) return;
     this.presenting = on;
     this.root.classList.toggle("mg-presenting", on);
+    this.root.classList.toggle("mg-dark", !on && isDark(this.root));
     document.documentElement.classList.toggle("mg-presented", on);
     if (!on && this.blank) this.blank.hidden = true;
     this.began = Date.now();
