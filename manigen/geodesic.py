@@ -149,6 +149,7 @@ def choose(on: Ground, progress: Callable[[str], None] = lambda words: None) -> 
         f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
         f"own reconstructions {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
         f"{len(on.starts)} pairs."
+        + (" Of the kinds that reach the reconstructions the sharpest is taken." if reached else "")
     )
     return {
         "geodesic": best[0],
