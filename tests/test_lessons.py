@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ import pytest
 
 from manigen import files, lessons
 from manigen.datasets import bars
-from manigen.errors import BadFile, BadInput
-from manigen.lessons import _bench, _svg, _wire
+from manigen.errors import BadFile, BadInput, ManigenError
+from manigen.lessons import _bench, _duel, _sheets, _svg, _wire
 from manigen.lessons.base import Plot, Scene, Words
-from manigen.ui import sheets
+from manigen.live import protocol, scenes
+from manigen.ui import sheets, teaching
 from manigen.ui.text import CHINESE, ENGLISH
+from tests.oracles import is_one_sentence
 
 NAMES = lessons.in_order()
 
@@ -259,3 +262,77 @@ def test_a_plot_on_paper_puts_its_corners_in_its_corners() -> None:
     plot = Plot(say("a", "b"), (Dots(np.array([[0.0, 0.0], [1.0, 1.0]])),), say("c", "d"))
     drawn = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', _svg.svg(plot, "en"))
     assert [(float(x), float(y)) for x, y in drawn] == [(0.0, 420.0), (420.0, 0.0)]
+
+
+# --- on the live path and in the link ---------------------------------------------------------------------------------
+
+
+def test_a_browser_gets_a_scene_s_arrays_as_they_are() -> None:
+    ask = protocol.parse(
+        '{"op": "scene", "id": 3, "lesson": "turning_bar", "knobs": {"angle": 45.0}, "language": "zh"}'
+    )
+    assert isinstance(ask, protocol.Scene)
+    header, payload = protocol.unframe(scenes.answer(ask))
+    ref = header["scene"]["panels"][0]["x"]
+    got = np.frombuffer(payload, np.uint8, math.prod(ref["shape"]), ref["at"]).reshape(ref["shape"])
+    assert np.array_equal(got[0, :, :, 0], bars.draw(np.pi / 4, 4.0)[0, 0])
+    assert (header["id"], header["scene"]["panels"][0]["title"]) == (3, "图片")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lesson": "../secrets"},
+        {"lesson": "no_such_lesson"},
+        {"knobs": []},
+        {"knobs": {"angle": [1]}},
+        {"knobs": {"angle": "x" * 201}},
+        {"knobs": {f"k{i}": 1 for i in range(25)}},
+        {"knobs": {"no_such_knob": 1}},
+        {"language": "xx"},
+    ],
+)
+def test_a_scene_that_cannot_be_shown_is_refused_in_a_sentence(wrong: dict[str, Any]) -> None:
+    message = {"op": "scene", "id": 1, "lesson": "turning_bar", "knobs": {}} | wrong
+    with pytest.raises(ManigenError) as caught:
+        scenes.answer(protocol.parse(json.dumps(message)))
+    assert is_one_sentence(caught.value)
+
+
+def test_knobs_come_back_from_a_link_and_nonsense_leaves_the_defaults() -> None:
+    knobs = {"angle": 77.25, "thickness": 3.0, "between": 0.0}
+    spelled = teaching.spelled("turning_bar", knobs)
+    assert spelled == "angle:77.25~thickness:3.0"
+    assert teaching.unspelled("turning_bar", spelled) == knobs
+    defaults = lessons.cards()["turning_bar"].settings()
+    for nonsense in (None, "", "~~", "angle:nan~x:1", "angle:999", "angle"):
+        assert teaching.unspelled("turning_bar", nonsense) == defaults
+
+
+def test_the_hasty_game_of_the_sixth_lesson_ships_as_it_is_trained() -> None:
+    """The first steps, trained again; later ones drift apart with the machine's rounding."""
+    again = _duel.Duel("hasty", 0).at(30)["dots"].astype(float)
+    assert np.allclose(_bench.prepared("duel")["hasty_dots"][3].astype(float), again, atol=0.05)
+
+
+def test_groups_are_counted_where_dots_are() -> None:
+    assert _duel.found(np.repeat(_duel.centres(), 10, 0)) == 8
+    assert _duel.found(np.repeat(_duel.centres()[:1], 80, 0)) == 1
+    assert _duel.found(np.zeros((80, 2))) == 0
+
+
+def test_distances_of_a_turned_cloud_are_kept_and_those_of_noise_are_not() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((80, 2))
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    assert _sheets.ranks_kept(x, 3 * x @ turn) == pytest.approx(1)
+    assert _sheets.neighbours_kept(x, x @ turn) == 1
+    assert abs(_sheets.ranks_kept(x, rng.standard_normal((80, 2)))) < 0.2
+    assert module("maps_lie").moved(x, x @ turn) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_roll_s_way_along_its_sheet_is_its_length() -> None:
+    """A fine polygon through the spiral is as long as the closed form says."""
+    turn = np.linspace(1.5 * np.pi, 4.5 * np.pi, 200_001)
+    polygon = np.linalg.norm(np.diff(np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1), axis=0), axis=1).sum()
+    assert _sheets.roll()[1][:, 0].max() == pytest.approx(polygon, rel=0.01)

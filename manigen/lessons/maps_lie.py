@@ -69,7 +69,7 @@ lesson = Lesson(
             "在地图上它宽 {seen:.1f} 倍。无论点在哪里，t-SNE 都给它容纳同样多邻居的空间。",
         ),
     ),
-    tries=("scale", "method", "cloud"),
+    tries=("scale", "method", "cloud", "colour"),
     task=say(
         "First the groups, then the noise at the smallest scale: how many islands do you count where there is nothing? Change the colour to see where the map lies.",
         "先看三个组，再看最小尺度下的噪声：在什么都没有的地方，你数出几个岛？换一种颜色看地图哪里在说谎。",
@@ -240,29 +240,30 @@ def scene(
         else {"value": crowding(cloud) if colour == "size" else kept(cloud, method, scale, again)}
     )
     looks_at = {
-        "tsne": f"perplexity {_sheets.PERPLEXITIES[scale]}",
-        "umap": f"{_sheets.TIES[scale]} neighbours",
+        "tsne": f", perplexity {_sheets.PERPLEXITIES[scale]}",
+        "umap": f", {_sheets.TIES[scale]} neighbours",
         "pca": "",
     }[method]
-    chinese = {"tsne": f"困惑度 {_sheets.PERPLEXITIES[scale]}", "umap": f"{_sheets.TIES[scale]} 个邻居", "pca": ""}[
+    chinese = {"tsne": f"，困惑度 {_sheets.PERPLEXITIES[scale]}", "umap": f"，{_sheets.TIES[scale]} 个邻居", "pca": ""}[
         method
     ]
     panels = [
         Plot(
-            say(f"The map {looks_at}", f"地图 {chinese}"),
+            say(f"The map{looks_at}", f"地图{chinese}"),
             (Dots(p, size=3.2, **colours),),
             say("A map of points; positions on it have no units.", "点的地图；上面的位置没有单位。"),
             tall=True,
         )
     ]
     if cloud == "blobs":
-        panels.append(
+        panels.insert(
+            0,
             Plot(
                 say("The truth", "真相"),
                 (Dots(x, size=3.2, **colours),),
                 say("Three groups, one narrow, one wide.", "三个组，一窄一宽。"),
                 tall=True,
-            )
+            ),
         )
     near = float(kept(cloud, method, scale, again).mean())
     figures = [
