@@ -23,7 +23,7 @@ _PAGE = """<!doctype html>
 :root { color-scheme: light dark; font: 17px/1.5 system-ui, sans-serif; }
 body { max-width: 1100px; margin: 0 auto; padding: 28px 20px; }
 h1 { font-size: 1.3rem; margin: 0 0 4px; } p { margin: 0 0 18px; opacity: .7; }
-main { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
+main { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(140px, min(420px, 62vh))); }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
 figcaption small { font-weight: 400; opacity: .7; }
 canvas { width: 100%%; image-rendering: pixelated; border-radius: 12px; display: block; }
