@@ -77,7 +77,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="sliders-bar
     with st.container(width=310):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
-        basis = pickers.choice("basis", list(room.BASES), {name: text(f"basis_{name}") for name in room.BASES})
+        bases = room.bases(opened.codes.labels)
+        basis = pickers.choice("basis", list(bases), {name: text(f"basis_{name}") for name in bases})
     map_name = None
     if card["maps"]:
         with st.container(width="content"):
@@ -111,11 +112,13 @@ shown = components.mount(
         "units": along.units.tolist(),
         "scale": along.scale.tolist(),
         "share": along.share.tolist(),
+        "groups": along.groups.tolist(),
+        "at": along.at.tolist(),
         "reach": room.REACH,
         "within": cache.within_reach(model, card["files"]["codes.npz"], basis),
         "effect": effect,
         "failed": failed,
-        "asked": len(room.sample_rows(len(opened.codes), card["dim"])),
+        "asked": len(room.sample_rows(len(opened.codes), len(along.axes))),
         "start": st.session_state["sliders:start"],
         "map": map_name,
         "mapUrl": routes.map_address(model, map_name) if map_name else None,

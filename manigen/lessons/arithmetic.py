@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from manigen import attributes
 from manigen.cards import Card, Knob
 from manigen.lessons import _bench
 from manigen.lessons.base import Lesson, Number, Pictures, Question, Scene, say
@@ -176,18 +177,18 @@ def _held_out() -> tuple[np.ndarray, np.ndarray]:
 def _typical() -> np.ndarray:
     """The mean code of each digit in training (10, d)."""
     codes = _bench.codes(MODEL)
-    return np.stack([codes.z[(codes.split == 0) & (codes.labels == label)].mean(0) for label in range(10)])
+    return attributes.class_means(codes.z[codes.split == 0], codes.labels[codes.split == 0])[1]
 
 
 def between(high: np.ndarray, low: np.ndarray, pure: bool) -> np.ndarray:
     """Return the mean of the codes of rows `high` minus that of rows `low` (d,), with or without their digits' means."""
     codes = _bench.codes(MODEL)
 
-    def mean(rows: np.ndarray) -> np.ndarray:
-        z = codes.z[rows]
-        return (z - _typical()[codes.labels[rows]] if pure else z).mean(0)
+    def examples(rows: np.ndarray) -> np.ndarray:
+        z, labels = codes.z[rows], codes.labels[rows]
+        return attributes.without_classes(z, labels, _typical()) if pure else z
 
-    return (mean(high) - mean(low)).astype(np.float32)
+    return attributes.between(examples(high), examples(low))
 
 
 @cache

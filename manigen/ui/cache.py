@@ -54,7 +54,8 @@ def face(model: str, fingerprint: str, n: int = 24, columns: int = 8) -> bytes:
 @st.cache_resource(max_entries=50, show_spinner=False)
 def directions(model: str, fingerprint: str, basis: str) -> room.Directions:
     """Return the sliders' directions of a model; `fingerprint` is its codes' hash."""
-    return room.directions(library().open(model).codes.z, basis)
+    codes = library().open(model).codes
+    return room.directions(codes.z, basis, codes.labels)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -77,7 +78,9 @@ def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
 
     def measure() -> None:
         try:
-            found.set_result(room.effect(decode, opened.codes.z, room.directions(opened.codes.z, basis)))
+            found.set_result(
+                room.effect(decode, opened.codes.z, room.directions(opened.codes.z, basis, opened.codes.labels))
+            )
         except Exception as error:  # whoever waits must hear of it, whatever it was
             found.set_exception(in_words(error))
 

@@ -76,6 +76,29 @@ def test_principal_directions_are_another_basis_of_the_same_code(person):
     person.page.wait_for_function("([s, b]) => document.querySelector(s).toDataURL() === b", arg=[STAGE, before])
 
 
+def test_a_class_has_a_slider_and_turning_it_moves_the_others_with_it(visit):
+    one = visit("/sliders?basis=classes")
+    one.page.wait_for_selector(TRACK)
+    one.until(f"document.querySelectorAll('{TRACK}').length === 10")
+    one.until(f"document.querySelector('{STAGE}').width === 28")
+    one.page.get_by_role("button", name="Mean").click()
+    one.until("[...document.querySelectorAll('.mg-value')].every((value) => value.textContent.startsWith('0.00'))")
+    one.page.get_by_role("slider", name="→ 7").focus()
+    one.changes(lambda: [one.page.keyboard.press("PageUp") for _ in range(3)], STAGE)
+    one.until("[...document.querySelectorAll('.mg-value')].every((value) => !value.textContent.startsWith('0.00'))")
+    assert one.page.get_by_role("slider", name="→ 7").get_attribute("aria-valuenow") == "1.50"
+
+
+def test_three_pinned_pictures_make_an_analogy(person):
+    for chip in range(3):
+        person.changes(lambda at=chip: person.page.locator(".mg-classes .mg-chip").nth(at + 2).click(), STAGE)
+        person.page.locator(".mg-pinner").click()
+        person.until("(n) => document.querySelectorAll('.mg-pin').length === n", chip + 1)
+        assert person.page.get_by_role("button", name="1 − 2 + 3").is_disabled() == (chip < 2)
+    made = person.changes(lambda: person.page.get_by_role("button", name="1 − 2 + 3").click(), STAGE)
+    assert made != person.changes(lambda: person.page.get_by_role("button", name="Mean").click(), STAGE)
+
+
 def test_a_long_code_shows_its_strongest_rows_first_and_the_rest_on_demand(visit):
     one = visit("/sliders?model=lines-autoencoder")
     one.page.wait_for_selector(TRACK)

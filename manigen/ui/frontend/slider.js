@@ -146,7 +146,8 @@ export class Slider {
   }
 }
 
-function spoken(s) {
+// A position in words: its sign, and two digits.
+export function spoken(s) {
   const sign = s < -0.005 ? "−" : s > 0.005 ? "+" : "";
   return sign + Math.abs(s).toFixed(2);
 }

@@ -5,7 +5,7 @@ import { live } from "./live.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { imageOf } from "./picture.js";
 import { PlaceMap } from "./placemap.js";
-import { Slider } from "./slider.js";
+import { Slider, spoken } from "./slider.js";
 import { NEIGHBOURS, Stage } from "./stage.js";
 import { Tray } from "./tray.js";
 
@@ -24,6 +24,7 @@ const LOST = 9000; // ms after which a request for films counts as lost
 const DRESS = 60; // ms without a new picture, after which every thumb shows the last one
 const EACH = 3; // films painted in one frame
 const UNDOS = 200;
+const KINDS = { numbers: "number", directions: "direction", classes: "class", borders: "border" }; // what a row is called, by basis
 const STUCK = 80; // px: above this the page is scrolled, and what stays in view has the whole height
 
 class Sliders {
@@ -77,6 +78,7 @@ class Sliders {
       share: (pins) => this.setStateValue("tray", { seq: ++this.seq, pins }),
       walk: () => this.setTriggerValue("walk", ++this.seq),
       choose: (pin) => this.jump(pin.code),
+      analogy: (a, b, c) => this.jump(a.map((value, at) => value - b[at] + c[at])),
     });
     const board = element("div", "mg-board", [this.starts, this.scale, this.list, this.more, this.foot, this.tray.element]);
     this.root = element("div", "mg mg-sliders", [board, this.side, this.notice.element]);
@@ -111,7 +113,7 @@ class Sliders {
     this.unsorted ||= another || basis !== before.basis || Boolean(data.effect) !== Boolean(before.effect);
     if (!this.held) this.sort(); // no row moves away under a hand
     this.foot.textContent = fill(text[data.failed ? "effect_failed" : "effect_foot"],
-      { n: data.asked, reach: data.reach, share: (100 * data.within).toFixed(1) });
+      { n: data.asked, reach: data.reach, share: (100 * data.within).toFixed(1) }) + (data.groups.length ? ` ${text.class_foot}` : "");
     if (another || data.start.epoch !== this.epoch) this.adopt(data.start, another);
     else if (basis !== before.basis) this.stand();
     if (another || data.mapUrl !== before.mapUrl || recoloured) {
@@ -146,15 +148,16 @@ class Sliders {
   sort() {
     if (!this.unsorted) return;
     this.unsorted = false;
-    const { text, effect, share, scale, basis } = this.data;
+    const { text, effect, share, scale, basis, groups, at, classes } = this.data;
+    const kind = KINDS[basis];
     const most = effect ? Math.max(...effect) : 1;
     for (const slider of this.sliders) {
       const { i } = slider;
-      const n = i + 1;
       const percent = (100 * share[i]).toFixed(share[i] < 0.1 ? 1 : 0);
-      const note = basis === "numbers" ? "" : fill(text.direction_note, { percent });
-      const help = fill(text[basis === "numbers" ? "number_help" : "direction_help"], { i, percent, value: scale[i].toPrecision(3) });
-      slider.describe(fill(text[basis === "numbers" ? "number_n" : "direction_n"], { n }), note, help, effect ? effect[i] : null, most, most < 0.1 ? 4 : 2);
+      const words = { n: i + 1, i, percent, value: scale[i].toPrecision(3) };
+      if (groups.length) Object.assign(words, { name: classes[groups[i]] ?? String(groups[i]), at: spoken(at[i]) });
+      const [name, note, help] = ["n", "note", "help"].map((part) => fill(text[`${kind}_${part}`] ?? "", words));
+      slider.describe(name, note, help, effect ? effect[i] : null, most, most < 0.1 ? 4 : 2);
     }
     const key = effect ?? share;
     this.order = [...this.sliders].sort((a, b) => key[b.i] - key[a.i] || a.i - b.i);
@@ -240,9 +243,15 @@ class Sliders {
     const unit = this.units[slider.i];
     for (let at = 0; at < unit.length; at++) if (unit[at]) this.code[at] += by * unit[at];
     slider.place(s);
+    if (this.data.groups.length) this.lean(slider);
     this.changed(slider, moment);
     clearTimeout(this.keeper);
     if (!this.held) this.keeper = setTimeout(() => this.keep(), KEEP);
+  }
+
+  // Directions of classes are not at right angles: where one slider is turned, others move with it.
+  lean(turned) {
+    this.positions().forEach((s, i) => this.sliders[i] !== turned && this.sliders[i].place(s));
   }
 
   reset(slider) {

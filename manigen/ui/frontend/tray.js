@@ -4,7 +4,8 @@ import { element, fill } from "./parts.js";
 import { draw } from "./picture.js";
 
 export class Tray {
-  // on: { say(sentence, action), share(pins) after every change, walk() for its button, choose(pin) when one is clicked }
+  // on: { say(sentence, action), share(pins) after every change, walk() for its button, choose(pin) when one is clicked,
+  // analogy(a, b, c) with the codes of the first three pins }
   constructor(text, live, on) {
     Object.assign(this, { text, live, on, pins: [] });
     this.element = element("section", "mg-tray", [], { "aria-label": text.tray_label });
@@ -85,10 +86,20 @@ export class Tray {
       this.element.append(element("div", "mg-pin", [picture, element("span", "", [String(i + 1)]), remove]));
     });
     const here = this.pins.filter((pin) => pin.model === model);
+    this.element.append(element("button", "mg-button mg-push", [text.clear], { type: "button", onclick: () => this.clear() }));
+    if (this.on.analogy) this.element.append(this.analogy(here.slice(0, 3)));
     this.element.append(
-      element("button", "mg-button mg-push", [text.clear], { type: "button", onclick: () => this.clear() }),
       element("button", "mg-button mg-main", [text.walk_between], {
         type: "button", ...(here.length < 2 ? { disabled: "", title: text.walk_needs_two } : {}), onclick: () => this.on.walk(),
       }));
+  }
+
+  // 1 − 2 + 3: what is to the third pin as the first is to the second.
+  analogy(three) {
+    const { text } = this;
+    const [a, b, c] = three.length < 3 ? [1, 2, 3] : three.map((pin) => this.pins.indexOf(pin) + 1);
+    return element("button", "mg-button", [fill(text.analogy, { a, b, c })], {
+      type: "button", title: fill(text[three.length < 3 ? "analogy_needs_three" : "analogy_help"], { a, b, c }),
+      ...(three.length < 3 ? { disabled: "" } : {}), onclick: () => this.on.analogy(...three.map((pin) => pin.code)) });
   }
 }
