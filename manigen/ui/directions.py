@@ -117,8 +117,10 @@ def _of_classes(z: np.ndarray, basis: str, labels: np.ndarray) -> Directions:
     scale = np.sqrt(variance)
     scale[scale < 1e-6 * np.sqrt(total)] = 1.0
     at = (aside * axes).sum(axis=1) / scale
-    arrays = (array.astype(np.float32) for array in (mean, axes, scale, variance / max(total, 1e-30)))
-    return Directions(*arrays, groups=groups, at=at.astype(np.float32))
+    mean, axes, scale, share, at = (
+        array.astype(np.float32) for array in (mean, axes, scale, variance / max(total, 1e-30), at)
+    )
+    return Directions(mean, axes, scale, share, groups, at)
 
 
 def effect(decode: Callable[[np.ndarray], np.ndarray], z: Any, along: Directions) -> np.ndarray:
