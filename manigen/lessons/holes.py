@@ -56,14 +56,14 @@ lesson = Lesson(
         say(
             "Codes of {d} numbers are drawn from a bell with the mean and spread of the real codes. A judge that is unsure of "
             "{real:.0%} of real digits looks at the pictures. Of how many is it unsure?",
-            "按真实编码的均值和离散程度，从一口钟里抽出 {d} 个数的编码。有一位评委，对真实数字只有 {real:.0%} 拿不准。它对多少生成的图片拿不准？",
+            "按真实编码的均值和离散程度，从一个正态分布里抽出 {d} 个数的编码。有一位评委，对真实数字只有 {real:.0%} 拿不准。它对多少生成的图片拿不准？",
         ),
         (say("hardly more", "几乎一样少"), say("about 1 in 10", "大约十分之一"), say("about half", "大约一半")),
         lambda n: 0 if n["bell"] < 0.06 else 1 if n["bell"] < 0.25 else 2,
         say(
             "It is unsure of {bell:.0%}. The bell covers all codes, but most of the room in it is empty: between the digits "
             "lie holes.",
-            "它对 {bell:.0%} 拿不准。这口钟盖住了所有编码，但里面大部分空间是空的：数字之间有空洞。",
+            "它对 {bell:.0%} 拿不准。这个正态分布盖住了所有编码，但里面大部分空间是空的：数字之间有空洞。",
         ),
     ),
     tries=("model", "x", "y"),
@@ -77,7 +77,7 @@ lesson = Lesson(
         "bell, still {vae:.0%}. But the same autoencoder, with the pins dropped where codes really lie (a mixture fitted to "
         "them): {fitted:.0%}. Not the decoder was wrong; the question was. And beta: on the plane, from beta 1 to 4, the "
         "error on held-out digits rises from {mse_1:.4f} to {mse_4:.4f}: order is paid for with blur.",
-        "在 {d} 维里从一口钟抽样：自编码器的图片有 {bell:.0%} 拿不准。专门要填满这口钟的变分自编码器仍有 {vae:.0%}。"
+        "在 {d} 维里从一个正态分布抽样：自编码器的图片有 {bell:.0%} 拿不准。专门要填满这个正态分布的变分自编码器仍有 {vae:.0%}。"
         "但同一个自编码器，把图钉落在编码真正所在的地方（拟合它们的混合分布）：只有 {fitted:.0%}。错的不是解码器，而是提问的位置。"
         "再看 beta：在平面上，beta 从 1 到 4，留出数字的误差从 {mse_1:.4f} 升到 {mse_4:.4f}：秩序是用模糊换来的。",
     ),
@@ -101,7 +101,7 @@ lesson = Lesson(
         Question(
             say("A large beta in a VAE", "VAE 的 beta 很大时"),
             (
-                say("pushes codes together into the bell, and blurs pictures", "把编码挤进钟里，图片变模糊"),
+                say("pushes codes together into the bell, and blurs pictures", "把编码挤进正态分布里，图片变模糊"),
                 say("makes pictures sharper", "图片更清晰"),
                 say("does nothing to the pictures", "对图片没有影响"),
             ),
@@ -134,13 +134,13 @@ lesson = Lesson(
         "Training pushes D(E(x)) towards x at the codes of real pictures and says nothing about the rest of the space. In d dimensions the "
         "bell has most of its mass in a shell; the codes lie on a thin, clustered sheet in it. A VAE adds noise to every code and "
         "pulls all clouds together towards N(0, I), so that gaps between them cost it something; it does not forbid them.",
-        "训练只要求在真实图片的编码处 D(E(x)) 接近 x，对空间的其余部分什么也没说。在 d 维里，钟的大部分质量在一层壳里；"
+        "训练只要求在真实图片的编码处 D(E(x)) 接近 x，对空间的其余部分什么也没说。在 d 维里，正态分布的大部分质量在一层壳里；"
         "编码却在其中一张薄而成团的面上。VAE 给每个编码加噪声，并把所有云团拉向 N(0, I)，所以空隙要付代价；但并不禁止空隙。",
     ),
     formula=r"\mathcal{L} = -\mathbb{E}_{q(z|x)} \log p(x|z) + \beta \, \mathrm{KL}\big(q(z|x) \,\Vert\, \mathcal{N}(0, I)\big)",
     play_on=say(
         "Draw from the bell and from the fitted mixture. Can you tell which draws came from where without looking at the switch?",
-        "从钟里抽，也从拟合的混合分布里抽。不看开关，你能分出哪些图来自哪里吗？",
+        "从正态分布里抽，也从拟合的混合分布里抽。不看开关，你能分出哪些图来自哪里吗？",
     ),
     knobs={
         "model": say("Model", "模型"),
@@ -148,13 +148,13 @@ lesson = Lesson(
         "model=vae": say("VAE, beta 1", "VAE，beta 1"),
         "model=strict": say("VAE, beta 4", "VAE，beta 4"),
         "pins": say("Draws from", "抽样来自"),
-        "pins=bell": say("one bell", "一口钟"),
+        "pins=bell": say("one bell", "一个正态分布"),
         "pins=fitted": say("a fitted mixture", "拟合的混合分布"),
         "seed": say("Draw again", "再抽一次"),
     },
     usually_wrong=say(
         "Many say that a VAE has no holes. Let them count: the judge is unsure of {vae:.0%} of its draws from the bell.",
-        "很多人说 VAE 没有空洞。让他们数一数：从钟里抽出的图片，评委有 {vae:.0%} 拿不准。",
+        "很多人说 VAE 没有空洞。让他们数一数：从正态分布里抽出的图片，评委有 {vae:.0%} 拿不准。",
     ),
 )
 

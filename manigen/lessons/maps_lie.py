@@ -132,7 +132,7 @@ lesson = Lesson(
     why=say(
         "t-SNE turns distances into probabilities of being neighbours, each point with a bell so wide that it has about as many neighbours as the perplexity says, and asks the map for the same "
         "probabilities. Sizes are gone at once: every bell counts its neighbours, not its width. What is far has a probability of nearly nil, so it may lie anywhere.",
-        "t-SNE 把距离变成“是邻居”的概率，每个点的钟形宽到刚好有困惑度那么多邻居，再要求地图有同样的概率。大小立刻消失：每口钟数的是邻居，而不是宽度。远处的概率几乎为零，所以放在哪里都行。",
+        "t-SNE 把距离变成“是邻居”的概率，每个点的高斯核宽到刚好有困惑度那么多邻居，再要求地图有同样的概率。大小立刻消失：每个高斯核数的是邻居，而不是宽度。远处的概率几乎为零，所以放在哪里都行。",
     ),
     formula=r"p_{j|i} = \frac{e^{-\lVert z_i - z_j \rVert^2 / 2\sigma_i^2}}{\sum_{k \ne i} e^{-\lVert z_i - z_k \rVert^2 / 2\sigma_i^2}}, \qquad 2^{H(P_i)} = \text{perplexity}",
     play_on=say(
