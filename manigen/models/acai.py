@@ -7,9 +7,9 @@ with m = a E(x) + (1 - a) E(x') and a ~ U[0, 1/2]. The critic guesses from a pic
 painted; the autoencoder paints so that the guess is nought. Straight lines between codes then lead through pictures
 that look like data.
 
-Where pictures are nearly empty, as lines are, the autoencoder may never find more than their mean, its codes running
-away, and an empty picture half-way gives nothing away: there a pull `l` on the codes and a critic heard only after
-`begin` are needed. The article has neither.
+Where pictures are mostly background the two can settle on an empty picture, which gives nothing away: of three seeds on
+MNIST two did. A pull `l` on the codes, which otherwise run away before the decoder has found the pictures, and a critic
+that is heard only after `begin` prevent it. The article has neither.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ card = Card(
         LAYOUT,
         Knob("between", 0.5, "How much the critic of half-way pictures is heard, per pixel.", 0.0, 100.0),
         Knob("mix", 0.2, "Share g of the real picture in what the critic is told is not half-way.", 0.0, 1.0),
-        Knob("code_l2", 0.0, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
-        Knob("begin", 0.0, "Share of the training after which the critic is heard.", 0.0, 1.0),
+        Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
+        Knob("begin", 0.1, "Share of the training after which the critic is heard.", 0.0, 1.0),
     ),
     facts={"sampler": "mixture", "losses": ("reconstruction", "code_l2", "between", "critic", "ends")},
 )
@@ -54,8 +54,8 @@ class Model(Generator):
         layout: str = "flat",
         between: float = 0.5,
         mix: float = 0.2,
-        code_l2: float = 0.0,
-        begin: float = 0.0,
+        code_l2: float = 0.05,
+        begin: float = 0.1,
     ) -> None:
         super().__init__(shape, dim)
         self.encoder = Encoder(shape, dim, width, layout)
