@@ -225,7 +225,7 @@ def test_a_training_that_killed_its_process_twice_is_given_up() -> None:
 def test_a_worker_killed_outright_is_replaced_and_the_training_goes_on() -> None:
     from manigen.workshop.host import Host
 
-    order, keeper = put(images=60_000), Host()
+    order, keeper = put(images=30_000), Host()
     try:
         keeper.ensure()
         until(lambda: order.status().get("seen", 0) > 0)
@@ -241,7 +241,7 @@ def test_a_worker_killed_outright_is_replaced_and_the_training_goes_on() -> None
         keeper.stop()
 
 
-def until(condition, seconds: float = 90.0) -> None:
+def until(condition, seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"

@@ -41,11 +41,11 @@ def test_the_picture_under_the_hand_is_shown_large_for_every_model_at_once(perso
 
 
 def test_the_keyboard_goes_from_picture_to_picture_and_from_model_to_model(person):
-    shot(person, "sampled", "mnist-vae", 0).focus()
+    shot(person, "sampled", "mnist-gan", 0).focus()
     person.page.keyboard.press("ArrowRight")
     lit(person, "sampled", 1)
     person.page.keyboard.press("ArrowDown")
-    assert person.page.evaluate("document.activeElement.dataset.id") == "sampled:mnist-autoencoder:1"
+    assert person.page.evaluate("document.activeElement.dataset.id") == "sampled:mnist-vae:1"
     label = person.page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert "generated" in label and "from data" in label and "to training" in label
 
