@@ -355,7 +355,7 @@ def test_held_out_codes_read_near(name: str) -> None:
     z = weights.codes(name).z
     nearest = Nearest(np.delete(z, np.s_[::40], axis=0))
     levels = [jobs.level(float(far)) for far in nearest.how_far(z[::40])]
-    assert levels.count("near") >= 0.95 * len(levels)
+    assert levels.count("near") >= 0.92 * len(levels)  # 95 % by how the measure is made, less twice the chance of 250
     away = [jobs.level(float(far)) for far in nearest.how_far(3 * z[::40])]
     assert away.count("near") <= 0.05 * len(away)
 
