@@ -356,8 +356,10 @@ def test_held_out_codes_read_near(name: str) -> None:
     nearest = Nearest(np.delete(z, np.s_[::40], axis=0))
     levels = [jobs.level(float(far)) for far in nearest.how_far(z[::40])]
     assert levels.count("near") >= 0.92 * len(levels)  # 95 % by how the measure is made, less twice the chance of 250
-    away = [jobs.level(float(far)) for far in nearest.how_far(3 * z[::40])]
-    assert away.count("near") <= 0.05 * len(away)
+    from_middle = z[::40] - z.mean(axis=0)
+    longer = 3 if z.shape[1] > 2 else 3 * np.ptp(z) / np.linalg.norm(from_middle, axis=1, keepdims=True).clip(1e-6)
+    away = [jobs.level(float(far)) for far in nearest.how_far(z.mean(axis=0) + longer * from_middle)]
+    assert away.count("near") <= 0.05 * len(away)  # in a plane, three times as far is often still among the codes
 
 
 # --- the protocol -----------------------------------------------------------------------------------------------------
