@@ -137,7 +137,7 @@ def drag(browser: Any, address: str, seconds: float) -> dict[str, float]:
     """Drag the thumb of the film strip back and forth."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/interpolate")
-    page.wait_for_selector('.mg-row[data-kind="great_circle"][data-empty="false"]', timeout=90_000)
+    page.wait_for_selector('.mg-row[data-kind="straight"][data-empty="false"]', timeout=90_000)
     box = page.locator(".mg-track").first.bounding_box()
     y = box["y"] + box["height"] / 2
 
