@@ -4,7 +4,8 @@
 
 A blurred picture is near to everything, so the score stands beside sharpness and beside how sure a classifier is; and a
 long detour past many real pictures would be near to all of them, so no walk is chosen that is more than `LONGEST` times
-as long as the straight one. The floor is what the model's own reconstructions of the ends score.
+as long as the straight one, unless all of those leave the data altogether (`LOST`). The floor is what the model's own
+reconstructions of the ends score.
 
 Nearer than that is no nearer: of kinds that reach the floor, the sharpest is taken.
 
@@ -27,6 +28,7 @@ from manigen.nearest import Nearest
 
 PAIRS, FRAMES, SEEN = 24, 33, 9  # walks of each kind, codes of a walk, and pictures of its middle half that are judged
 LONGEST = 1.5  # times the straight walk's length that the chosen kind's may have at most
+LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, length is no objection
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 NEIGHBOUR = 3  # the held-out picture by whose distance a picture is judged: the nearest alone is chance
 
@@ -133,6 +135,8 @@ def choose(on: Ground, progress: Callable[[str], None] = lambda words: None) -> 
     able = [
         one for one in tried if one[0] in CHOSEN_FROM and one[2]["length"] <= LONGEST * max(straight["length"], 1e-9)
     ]
+    if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
+        able = [one for one in tried if one[0] in CHOSEN_FROM]
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     best = min(able or [tried[0]], key=lambda one: one[2]["held_out_distance"])
     if reached:
