@@ -47,9 +47,7 @@ def take_place() -> None:
 def take_answer() -> None:
     """Keep an answer."""
     said = sent("answer")
-    questions = {"prediction": 1} | {
-        f"check-{i + 1}": 1 for i in range(len(lessons.open_lesson(str(name)).lesson.checks))
-    }
+    questions = {"prediction", *(f"check-{i + 1}" for i in range(len(lessons.open_lesson(str(name)).lesson.checks)))}
     if said.get("key") in questions and isinstance(said.get("choice"), int):
         answers.keeper().record(answers.Answer(str(name), said["key"], said["choice"]))
 

@@ -15,7 +15,7 @@ from torch import nn
 from manigen import cli, foreign, home, weights
 from manigen.errors import BadFile, BadInput
 from manigen.foreign import base
-from manigen.workshop import bringing
+from manigen.workshop import bringing, errand
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -313,7 +313,7 @@ def test_a_draft_becomes_a_model_with_codes_of_the_chosen_pictures(tmp_path) -> 
     folder = me.thing("drafts", token)
     home.write_note(folder, owner=me.name, title="Mine", data="digits", knobs={}, short=3, maps=["pca"])
     bringing.bring(folder)
-    name = bringing.progress(folder)["model"]
+    name = errand.progress(folder)["model"]
     assert name == home.PREFIX + token
     assert weights.info(name)["dim"] == 3
     assert weights.load(name).dim == 3

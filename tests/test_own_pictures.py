@@ -13,7 +13,7 @@ from PIL import Image
 from manigen import home
 from manigen.datasets import _prepared, own
 from manigen.errors import BadFile, BadInput
-from manigen.workshop import preparing
+from manigen.workshop import errand, preparing
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_an_upload_is_kept_made_ready_and_deleted_by_its_owner() -> None:
     preparing.prepare(folder)
     about = home.note(folder)
     assert about["ready"] and about["train"] + about["test"] == 30 and about["skipped_count"] == 1
-    assert preparing.progress(folder)["share"] == 1.0
+    assert errand.progress(folder)["share"] == 1.0
     home.remove(folder)
     assert me.things("pictures") == []
     assert me.used() == 0
@@ -131,7 +131,7 @@ def test_a_zip_without_pictures_says_so_and_stays_for_its_owner_to_delete() -> N
     me = home.owner("me")
     folder = me.thing("pictures", preparing.keep(me, uploaded(**{"notes.zip": packed({"a.txt": b"hello"})})))
     preparing.prepare(folder)
-    assert "holds no PNG" in preparing.progress(folder)["error"]
+    assert "holds no PNG" in errand.progress(folder)["error"]
     assert not home.note(folder).get("ready")
 
 

@@ -241,7 +241,7 @@ def test_a_worker_killed_outright_is_replaced_and_the_training_goes_on() -> None
         keeper.stop()
 
 
-def until(condition, seconds: float = 240.0) -> None:
+def until(condition, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"

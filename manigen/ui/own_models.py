@@ -17,7 +17,7 @@ from manigen.live.library import library
 from manigen.ui import cache, ordering, people, state
 from manigen.ui.pages import EXPLORE
 from manigen.ui.text import card_text, text
-from manigen.workshop import bringing, orders
+from manigen.workshop import bringing, errand, orders
 
 LARGEST = 500  # megabytes of one upload
 SHOWN = 16  # pictures from random codes
@@ -134,10 +134,10 @@ def _random(folder: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[bytes, tup
 
 def _draft(me: Owner, folder: Path) -> None:
     about, token = home.note(folder), folder.name
-    if bringing.going(folder):
+    if errand.going(folder):
         _wait(folder)
         return
-    told = bringing.progress(folder)
+    told = errand.progress(folder)
     if told.get("model"):
         home.remove(folder)
         st.rerun()
@@ -232,8 +232,8 @@ def _fits(me: Owner, name: str, shape: tuple[int, int, int]) -> bool:
 def _wait(folder: Path) -> None:
     @st.fragment(run_every=0.6)
     def look() -> None:
-        if not bringing.going(folder):
+        if not errand.going(folder):
             st.rerun()
-        st.progress(0.5, text("mdl_bringing", stage=bringing.progress(folder).get("stage", "…")))
+        st.progress(0.5, text("mdl_bringing", stage=errand.progress(folder).get("stage", "…")))
 
     look()

@@ -15,7 +15,7 @@ from manigen.figures import pictures
 from manigen.home import Owner
 from manigen.ui import ordering, state
 from manigen.ui.text import text
-from manigen.workshop import preparing
+from manigen.workshop import errand, preparing
 
 LARGEST = 500  # megabytes of one upload
 LISTED = 200  # broken files shown by name
@@ -72,7 +72,7 @@ def _entry(me: Owner, folder: Path) -> None:
             state.to_link(make="new", data_for=token)
             st.rerun()
         _ready(me, folder)
-    elif preparing.going(folder):
+    elif errand.going(folder):
         _wait(folder)
     else:
         _look(folder, about)
@@ -110,7 +110,7 @@ def _glance(path: str, stamp: float, knobs: tuple[tuple[str, Any], ...]) -> own.
 def _look(folder: Path, about: dict[str, Any]) -> None:
     """Show how the pictures will be cropped, resized and coloured, with the knobs that decide it."""
     path, token = folder / str(about.get("file", "")), folder.name
-    failed = preparing.progress(folder).get("error")
+    failed = errand.progress(folder).get("error")
     if failed:
         st.error(failed)
     knobs: dict[str, Any] = {}
@@ -151,9 +151,9 @@ def _said(knob: str, choice: Any) -> str:
 def _wait(folder: Path) -> None:
     @st.fragment(run_every=0.5)
     def look() -> None:
-        if not preparing.going(folder):
+        if not errand.going(folder):
             st.rerun()
-        share = preparing.progress(folder).get("share", 0.0)
+        share = errand.progress(folder).get("share", 0.0)
         st.progress(min(1.0, share), text("own_preparing", percent=round(100 * share)))
 
     look()

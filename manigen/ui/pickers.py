@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -27,22 +29,15 @@ def model() -> str:
 
 def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
     """Show a row of choices and return the chosen one; the link's wins when a page is opened with one."""
-    asked = state.from_link(key)
-    widget = f"pick:{key}"
-    is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
-    if asked in options and st.session_state.get(widget) != asked and is_new:
-        st.session_state[widget] = asked
-    if st.session_state.get(widget) not in options:
-        st.session_state[widget] = options[0]
-    chosen = st.segmented_control(
-        text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name), required=True
-    )
-    st.session_state[f"seen:{key}"] = chosen
-    return chosen or options[0]
+    return _chosen(key, options, titles, partial(st.segmented_control, required=True))
 
 
 def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
     """Show a menu of choices and return the chosen one; as `choice` otherwise, for lists too long for a row."""
+    return _chosen(key, options, titles, st.selectbox)
+
+
+def _chosen(key: str, options: list[str], titles: dict[str, str], show: Callable[..., Any]) -> str:
     asked = state.from_link(key)
     widget = f"pick:{key}"
     is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
@@ -50,9 +45,7 @@ def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
         st.session_state[widget] = asked
     if st.session_state.get(widget) not in options:
         st.session_state[widget] = options[0]
-    chosen = st.selectbox(
-        text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name)
-    )  # fmt: skip
+    chosen = show(text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name))
     st.session_state[f"seen:{key}"] = chosen
     return chosen or options[0]
 

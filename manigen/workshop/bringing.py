@@ -9,12 +9,9 @@ A zip of a model's folder made by ManiGen needs no putting right: it is checked,
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -25,15 +22,12 @@ from typing import Any, BinaryIO
 from manigen import files, home, weights
 from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.home import Owner
-from manigen.workshop import pace
+from manigen.workshop import errand, pace
 
 TAKEN = (".onnx", ".safetensors", ".json", ".npz", ".ts", ".pt2", ".torchscript")
 REFUSED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".h5", ".keras", ".pb", ".tflite")
 MOST_FILES, MOST_BYTES = 64, 2_000_000_000
 ROWS = 3000  # codes kept of each split
-PROGRESS = "progress.json"
-_running: dict[str, subprocess.Popen[bytes]] = {}
-_lock = threading.Lock()
 
 
 def take(owner: Owner, uploaded: Iterable[tuple[str, BinaryIO]]) -> str:
@@ -205,33 +199,7 @@ def build(
 
 def begin(owner: Owner, folder: Path, **about: Any) -> None:
     """Begin to make a model of a draft in a process of its own: `knobs`, `title`, `short`, `data`, `maps`."""
-    with _lock:
-        if going(folder):
-            return
-        home.write_note(folder, owner=owner.name, **about)
-        (folder / PROGRESS).unlink(missing_ok=True)
-        _running[folder.name] = subprocess.Popen(
-            [sys.executable, "-m", "manigen.workshop.bringing", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=pace.surroundings(),
-        )
-
-
-def going(folder: Path) -> bool:
-    """Say whether a model is being made of this draft."""
-    process = _running.get(folder.name)
-    return process is not None and process.poll() is None
-
-
-def progress(folder: Path) -> dict[str, Any]:
-    """Return where it is: `stage` in words, `error` where it failed, `model` once it is there."""
-    try:
-        held = files.read_json(folder / PROGRESS)
-    except BadFile:
-        return {}
-    return held if isinstance(held, dict) else {}
+    errand.begin(__name__, folder, lambda: home.write_note(folder, owner=owner.name, **about))
 
 
 def pictures(owner: Owner, data: str, shape: tuple[int, int, int]) -> tuple[Any, Any]:
@@ -261,14 +229,8 @@ def bring(folder: Path) -> None:
     about = home.note(folder)
     owner = Owner(about["owner"])
 
-    def tell(**entries: Any) -> None:
-        fresh = folder / f".{PROGRESS}.new"
-        with suppress(OSError):
-            fresh.write_text(json.dumps(entries), encoding="utf-8")
-            os.replace(fresh, folder / PROGRESS)
-
     try:
-        tell(stage="opening")
+        errand.tell(folder, stage="opening")
         found = foreign.probe(folder / "files")
         generator = found.open(found.settings(about.get("knobs")))
         data: Mapping[str, Any] | str | None = about.get("data")
@@ -277,15 +239,15 @@ def bring(folder: Path) -> None:
         build(
             generator, out, about["title"], train, test,
             short=int(about.get("short", 0)), maps=about.get("maps", ("pca",)),
-            progress=lambda words: tell(stage=words),
+            progress=lambda words: errand.tell(folder, stage=words),
         )  # fmt: skip
-        tell(model=out.name)
+        errand.tell(folder, model=out.name)
     except ManigenError as error:
         _withdraw(owner, folder.name)
-        tell(error=str(error))
+        errand.tell(folder, error=str(error))
     except Exception as error:
         _withdraw(owner, folder.name)
-        tell(error=f"The model could not be brought in ({type(error).__name__}: {str(error)[:160]}).")
+        errand.tell(folder, error=f"The model could not be brought in ({type(error).__name__}: {str(error)[:160]}).")
         raise
 
 

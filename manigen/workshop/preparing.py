@@ -9,27 +9,20 @@ pictures/TOKEN/progress.json   how far that is, or why it failed
 from __future__ import annotations
 
 import io
-import json
 import os
-import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from manigen import files, home
 from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.home import Owner
-from manigen.workshop import pace
+from manigen.workshop import errand
 
-PROGRESS = "progress.json"
 TELL_S = 0.3
-_running: dict[str, subprocess.Popen[bytes]] = {}
-_lock = threading.Lock()
 
 
 def keep(owner: Owner, uploaded: Iterable[tuple[str, BinaryIO]], title: str = "") -> str:
@@ -100,36 +93,7 @@ def _shared(names: Iterable[str]) -> str:
 
 def begin(folder: Path, knobs: Mapping[str, Any]) -> None:
     """Begin to make pictures ready, unless that is going on."""
-    with _lock:
-        if going(folder):
-            return
-        home.write_note(folder, knobs=dict(knobs), ready=False)
-        (folder / PROGRESS).unlink(missing_ok=True)
-        try:
-            _running[folder.name] = subprocess.Popen(
-                [sys.executable, "-m", "manigen.workshop.preparing", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=pace.surroundings(),
-            )
-        except OSError as error:
-            raise ManigenError(f"The pictures cannot be made ready: {error.strerror or error}.") from error
-
-
-def going(folder: Path) -> bool:
-    """Say whether pictures are being made ready by this server."""
-    process = _running.get(folder.name)
-    return process is not None and process.poll() is None
-
-
-def progress(folder: Path) -> dict[str, Any]:
-    """Return how far it is: `share` in [0, 1], `error` where it failed."""
-    try:
-        held = files.read_json(folder / PROGRESS)
-    except BadFile:
-        return {"share": 0.0}
-    return held if isinstance(held, dict) else {"share": 0.0}
+    errand.begin(__name__, folder, lambda: home.write_note(folder, knobs=dict(knobs), ready=False))
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
@@ -141,27 +105,21 @@ def prepare(folder: Path) -> None:
 
     about, told = home.note(folder), 0.0
 
-    def tell(**entries: Any) -> None:
-        fresh = folder / f".{PROGRESS}.new"
-        with suppress(OSError):
-            fresh.write_text(json.dumps(entries), encoding="utf-8")
-            os.replace(fresh, folder / PROGRESS)
-
     def heard(done: int, total: int) -> None:
         nonlocal told
         if time.monotonic() - told > TELL_S:
             told = time.monotonic()
-            tell(share=round(done / max(total, 1), 4))
+            errand.tell(folder, share=round(done / max(total, 1), 4))
 
     try:
         found = own.prepare(folder / about["file"], folder / "ready", heard, **about.get("knobs", {}))
         kept = {name: found[name] for name in ("train", "test", "shape", "skipped_count")}
         home.write_note(folder, ready=True, classes=len(found["classes"]), **kept)
-        tell(share=1.0)
+        errand.tell(folder, share=1.0)
     except ManigenError as error:
-        tell(share=0.0, error=str(error))
+        errand.tell(folder, share=0.0, error=str(error))
     except Exception as error:
-        tell(share=0.0, error=f"The pictures could not be made ready ({type(error).__name__}).")
+        errand.tell(folder, share=0.0, error=f"The pictures could not be made ready ({type(error).__name__}).")
         raise
 
 
