@@ -271,7 +271,7 @@ class Opened:
         """Return how much the picture changes for a step on a map, at the crossings of a grid that lie near points.
 
         `low` [x, y] is the grid's corner, `cell` its width. Each of `cells` is [column, row, log magnification around
-        the median, the half axes of the ellipse of equal change, longest first, around 1, and its angle]..
+        the median, the half axes of the ellipse of equal change, longest first, around 1, and its angle].
         Raises `NotPossible` where the decoder has no slope, or the map is not 2-D.
         """
         with self._stretching:
@@ -394,9 +394,8 @@ class Library:
         if (held := self._opened.get(name)) is not None:
             return held
         known = self.names()
-        if name not in known and not weights.is_own(
-            name
-        ):  # a name is only ever compared: what comes from a browser never becomes a path
+        # a name is only ever compared, or found well-formed: no other word from a browser becomes a path
+        if name not in known and not weights.is_own(name):
             raise unknown("model", name, known)
         with self._lock:
             opening = self._opening.setdefault(name, threading.Lock())
