@@ -2,6 +2,7 @@
 
     key of a map          sha256(codes, method, knobs, seed, dims, library's version, the method's own file)
     key of a distortion   sha256(codes, places, version of the measures)
+    key of a stability    sha256(codes, places, what the map is made by, version of the measure)
 
 A file is written whole or not at all, so two processes that write the same one do no harm; one that cannot be read is
 thrown away and made anew. The folder holds at most `limit()` bytes: what was not asked for longest goes first. The
@@ -21,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manigen import checks, files, projections
+from manigen import checks, files, projections, seeds
 from manigen.errors import BadFile, BadInput, ManigenError
-from manigen.measures import _distortion
+from manigen.measures import _distortion, _stability
 from manigen.projections import _back
 
 if TYPE_CHECKING:
-    from manigen.measures import Distortion
+    from manigen.measures import Distortion, Stability
     from manigen.projections import Map, Progress
 
+AGAIN = 10_000  # codes that a map is made again of, at most, to see how steady it is
 MEGABYTES = 2000  # of the folder, unless MANIGEN_MAPS_MB says otherwise
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "trust"
 
@@ -55,11 +57,16 @@ def limit() -> int:
 
 def key(z: np.ndarray, method: str, seed: int, dims: int, knobs: Mapping[str, Any]) -> str:
     """Return what tells a map from all others; `knobs` are settings, every one with its value."""
+    return _digest(*_recipe(method, seed, dims, knobs), z)
+
+
+def _recipe(method: str, seed: int, dims: int, knobs: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return what a map is made by: the method with its settings and its library's version, and its own file."""
     card = projections.card_of(method)
     library = str(card.facts.get("library", "scipy"))
     own = (Path(projections.__file__).parent / f"{method}.py").read_bytes()
     recipe = [method, seed, dims, sorted(knobs.items()), library, metadata.version(library)]
-    return _digest(json.dumps(recipe).encode(), own, z)
+    return json.dumps(recipe).encode(), own
 
 
 def known(z: Any, method: str, seed: int = 0, dims: int = 2, **knobs: Any) -> Map | None:
@@ -128,6 +135,47 @@ def ship_ways(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
         found = ways(z, p)
         files.write_npz(path, {"names": np.array(list(found)), "errors": np.array(list(found.values()))})
     return path
+
+
+# --- stability --------------------------------------------------------------------------------------------------------
+
+
+def stability_key(fitted: Map) -> str:
+    """Return what tells a map's stability from all others."""
+    recipe = _recipe(fitted.method, fitted.seed, fitted.dims, fitted.knobs)
+    return _digest(f"stability {_stability.VERSION} {AGAIN}".encode(), *recipe, fitted.z, fitted.p)
+
+
+def known_stability(fitted: Map) -> Stability | None:
+    """Return how steady a map is, if that was found out before."""
+    held = _read(stability_key(fitted))
+    try:
+        return None if held is None else _stability.from_arrays(held)
+    except (KeyError, ValueError):
+        return None
+
+
+def stability(fitted: Map, progress: Progress = lambda share, words, p: None) -> Stability:
+    """Return how steady a map is: it is made again five times, each time without a fifth of its codes.
+
+    Of more than 10,000 codes each time 10,000 are drawn, and the others are placed among them. From disk where it was
+    found out before; `progress` is told as in a fit, and may stop it as there.
+    """
+    if (held := known_stability(fitted)) is not None:
+        return held
+    makings = []
+    for b, rows in enumerate(_stability.folds(len(fitted.z), fitted.seed)):
+
+        def tell(share: float, words: str, p: np.ndarray | None, b: int = b) -> None:
+            progress((b + min(share, 1.0)) / _stability.TIMES, "making the map once more", None)
+
+        tell(0.0, "", None)
+        drawn = rows if len(rows) <= AGAIN else np.sort(seeds.numpy_stream(b).choice(rows, AGAIN, replace=False))
+        made = projections.fit_map(fitted.z[drawn], fitted.method, b + 1, fitted.dims, tell, **fitted.knobs)
+        makings.append((rows, made.p if drawn is rows else made.transform(fitted.z[rows])))
+    found = _stability.of(fitted.p, makings)
+    _write(stability_key(fitted), _stability.arrays(found))
+    return found
 
 
 # --- ways back --------------------------------------------------------------------------------------------------------

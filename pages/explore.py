@@ -12,7 +12,7 @@ from manigen.live.library import library
 from manigen.ui import cache, components, mapping, pickers, selection, state
 from manigen.ui.text import all_text, text
 
-COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area", "stretch")
+COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area", "stretch", "stability")
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -56,10 +56,13 @@ shown = components.mount(
     data={
         "model": model,
         "map": map_name,
+        "mapTitle": known_maps[chosen],
         "mapUrl": routes.map_address(model, map_name),
         "trustUrl": routes.trust_address(model, map_name),
         "kinUrl": routes.kin_address(model, map_name),
         "stretchUrl": routes.stretch_address(model, map_name),
+        "stabilityUrl": routes.stability_address(model, map_name),
+        "ghostsUrl": routes.ghosts_address(model, map_name),
         "exportUrl": routes.export_address(model, map_name),
         "forming": mapping.shown(model),
         "colourBy": colour,

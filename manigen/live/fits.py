@@ -40,7 +40,7 @@ GRACE_S = 4.0  # that a stopped order has to end by itself
 
 @dataclass(eq=False)
 class Fit:
-    """One order: a map to fit (`what` is "map") or to measure ("distortion")."""
+    """One order: a map to fit (`what` is "map"), to measure ("distortion") or to make again ("stability")."""
 
     of: str
     what: str
@@ -94,6 +94,12 @@ class Fits:
         """Order the measuring of a map, and return the order; nothing is done where it is kept already."""
         of = maps.distortion_key(z, p)
         return self._add(Fit(of, "distortion", {"z": z, "p": p}, {}), maps.known_distortion(z, p) is not None)
+
+    def stability(self, fitted: projections.Map) -> Fit:
+        """Order that a map be made again, to see how steady it is; nothing is done where that is kept already."""
+        order = {"method": fitted.method, "seed": fitted.seed, "dims": fitted.dims, "knobs": fitted.knobs}
+        fit = Fit(maps.stability_key(fitted), "stability", {"z": fitted.z, "p": fitted.p}, order)
+        return self._add(fit, maps.known_stability(fitted) is not None)
 
     def _add(self, fit: Fit, kept: bool) -> Fit:
         with self._lock:
@@ -156,7 +162,7 @@ class Fits:
             while True:
                 waiting = [fit for fit in self._orders.values() if fit.state == "waiting"]
                 if waiting:  # what only measures takes seconds, so it goes before a map that may take minutes
-                    fit = min(waiting, key=lambda one: one.what == "map")
+                    fit = min(waiting, key=lambda one: one.what != "distortion")
                     fit.state, fit.began, fit.step = "working", time.monotonic(), fit.step + 1
                     return fit
                 if (left := end - time.monotonic()) <= 0:

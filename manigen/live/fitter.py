@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen import files, maps
+from manigen import files, maps, projections
 from manigen.errors import ManigenError
 
 EVERY = 0.2  # seconds between two words on how far it is
@@ -62,12 +62,16 @@ def say(line: dict[str, Any]) -> None:
 
 
 def work(order: dict[str, Any]) -> None:
-    """Do what an order says: fit a map of `z`, or measure the map of `z` at places `p`."""
+    """Do what an order says: fit a map of `z`; measure the map of `z` at places `p`; or see how steady that one is."""
     held, tell = files.read_npz(Path(order["arrays"])), Teller(order)
     maps.folder = lambda: Path(order["folder"])  # type: ignore[assignment]
     if order["what"] == "map":
         tell(0.0, "starting")
         maps.fit(held["z"], order["method"], order["seed"], order["dims"], tell, **order["knobs"])
+    elif order["what"] == "stability":
+        made_by = (order["method"], order["seed"], order["dims"])
+        fitted = projections.Map.of_places(held["z"], held["p"], *made_by, **order["knobs"])
+        maps.stability(fitted, tell)
     else:
         maps.distortion(held["z"], held["p"], tell)
         maps.ways(held["z"], held["p"])

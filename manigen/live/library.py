@@ -27,6 +27,7 @@ from manigen.nearest import Nearest
 if TYPE_CHECKING:
     from manigen.live.first import FirstDecoder
     from manigen.live.fits import Fit
+    from manigen.measures import Stability
     from manigen.models import Generator
     from manigen.projections import Map
     from manigen.weights import Codes
@@ -87,6 +88,7 @@ class Opened:
         self._columns: dict[str, Content] = {}
         self._trust: dict[str, Content] = {}
         self._stretch: dict[str, dict[str, Any]] = {}
+        self._stability: dict[str, Stability] = {}
         self._stretching = threading.Lock()
         self._lock = threading.RLock()
         self._waking = threading.Lock()
@@ -191,6 +193,7 @@ class Opened:
             self._columns.pop(method, None)
             self._trust.pop(method, None)
             self._stretch.pop(method, None)
+            self._stability.pop(method, None)
             self._versions[method] = secrets.token_hex(8)
 
     def label(self, row: int) -> str:
@@ -260,6 +263,38 @@ class Opened:
         version = f"{LAYOUT}-{kept.distortion_key(self.codes.z, p)[:24]}"
         self._trust[method] = Content(frame(header, payload), "application/octet-stream", version)
         return self._trust[method]
+
+    def stability(self, method: str) -> Content | Fit:
+        """Return how steady a map is as one binary frame, or the order to make it again, which is given by asking.
+
+        Header: model, map, codes (n), maps, typical, columns as in `columns`. Column: stability float32 (n,), how far
+        each point's ghosts are strewn, as a share of the map's radius.
+        """
+        from manigen import maps as kept
+        from manigen.live.fits import fits
+
+        fitted = self._loaded(method)
+        found = self._stability.get(method) or kept.known_stability(fitted)
+        if found is None:
+            return fits().stability(fitted)
+        self._stability[method] = found
+        about, payload = packed({"stability": found.spread})
+        header = {"model": self.name, "map": method, "codes": len(fitted.p), "maps": found.ghosts.shape[1]}
+        header |= {"typical": round(found.typical, 4), "columns": about}
+        return Content(frame(header, payload), "application/octet-stream")
+
+    def ghosts(self, method: str, row: int) -> dict[str, Any]:
+        """Return where a real code came to lie each time a map was made again.
+
+        Raises `BadInput` for a row that is not there, `NotPossible` where the map was not made again.
+        """
+        row = checks.count(row, "row", 0, len(self.codes.z) - 1)
+        found = self._stability.get(method)
+        if found is None:
+            raise NotPossible("This map was not made again yet: colour it by stability first.")
+        places = found.ghosts[row]
+        there = places[np.isfinite(places).all(axis=1)]
+        return {"row": row, "places": there.round(5).tolist(), "spread": round(float(found.spread[row]), 4)}
 
     def exported(self, method: str) -> bytes:
         """Return a map with its codes as the bytes of an npz file."""

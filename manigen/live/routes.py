@@ -4,6 +4,8 @@
     GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
     GET /manigen/trust/{model}/{map}           where that map lies, or how far its measuring is (202)
     GET /manigen/stretch/{model}/{map}         how much the picture changes for a step on that map, as ellipses
+    GET /manigen/stability/{model}/{map}       how steady that map is, or how far its being made again is (202)
+    GET /manigen/ghosts/{model}/{map}/{row}    where a real code came to lie each time that map was made again
     GET /manigen/export/{model}/{map}          that map with its codes as npz
     GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
     GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
@@ -169,6 +171,37 @@ class Live:
             return JSONResponse(fits.report(found)[0], 202, headers={"Cache-Control": "no-store"})
         return await asyncio.to_thread(found.respond, request, "no-cache")
 
+    async def stability(self, request: Request) -> Response:
+        """Send how steady a map is; 202 and the order where it is being made again for that, which asking begins."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        from manigen.live import fits
+
+        model, method = request.path_params["model"], request.path_params["map"]
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).stability(method))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 409)
+        if isinstance(found, fits.Fit):
+            about = {"url": fit_address(found.of), **fits.report(found)[0]}
+            return JSONResponse(about, 202, headers={"Cache-Control": "no-store"})
+        return await asyncio.to_thread(found.respond, request, "no-cache")
+
+    async def ghosts(self, request: Request) -> Response:
+        """Send where a real code came to lie each time a map was made again."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).ghosts(method, row))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(found, headers={"Cache-Control": "no-cache"})
+
     async def kin(self, request: Request) -> Response:
         """Send the true nearest codes of a real one, and which of them a map keeps beside it."""
         if not self.same_origin(request):
@@ -261,6 +294,8 @@ class Live:
             Route(f"{self.base}/manigen/map/{{model}}/{{map}}", self.map),
             Route(f"{self.base}/manigen/trust/{{model}}/{{map}}", self.trust),
             Route(f"{self.base}/manigen/stretch/{{model}}/{{map}}", self.stretch),
+            Route(f"{self.base}/manigen/stability/{{model}}/{{map}}", self.stability),
+            Route(f"{self.base}/manigen/ghosts/{{model}}/{{map}}/{{row:int}}", self.ghosts),
             Route(f"{self.base}/manigen/export/{{model}}/{{map}}", self.export),
             Route(f"{self.base}/manigen/kin/{{model}}/{{map}}/{{row:int}}", self.kin),
             Route(f"{self.base}/manigen/fit/{{key}}", self.fit),
@@ -594,6 +629,16 @@ def kin_address(model: str, method: str) -> str:
 def stretch_address(model: str, method: str) -> str:
     """Return the address that tells how much the picture changes for a step on a map."""
     return f"{_live().base}/manigen/stretch/{model}/{method}"
+
+
+def stability_address(model: str, method: str) -> str:
+    """Return the address that tells how steady a map is."""
+    return f"{_live().base}/manigen/stability/{model}/{method}"
+
+
+def ghosts_address(model: str, method: str) -> str:
+    """Return the address, without its last part, a row, that tells where a code lay when the map was made again."""
+    return f"{_live().base}/manigen/ghosts/{model}/{method}"
 
 
 def export_address(model: str, method: str) -> str:

@@ -40,11 +40,13 @@ from manigen.measures._distortion import of as distortion
 from manigen.measures._features import make as train_features
 from manigen.measures._pullback import ellipses
 from manigen.measures._pullback import on_map as pulled_back
+from manigen.measures._stability import Stability
 
 __all__ = [
     "Context",
     "Distortion",
     "Result",
+    "Stability",
     "Walker",
     "cards",
     "distortion",

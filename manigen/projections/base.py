@@ -79,10 +79,12 @@ class Map:
         self.way = _back.DEFAULT
 
     @classmethod
-    def of_places(cls, z: Any, p: Any, method: str = "umap") -> Map:
+    def of_places(
+        cls, z: Any, p: Any, method: str = "umap", seed: int = 0, dims: int | None = None, **knobs: Any
+    ) -> Map:
         """Return a map of codes z (n, d) whose places p (n, dims) are known already; its own points answer."""
-        z, p = checks.codes(z), checks.points(p)
-        atlas = cls(method, dims=p.shape[1])
+        z, p = checks.codes(z), checks.points(p, dims)
+        atlas = cls(method, seed, p.shape[1], **knobs)
         atlas._become(z, Embedding(p), stand_in=False)
         return atlas
 

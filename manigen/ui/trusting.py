@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from manigen import figures, measures
 from manigen.live.library import library
+from manigen.ui import state
 from manigen.ui.text import card_text, text
 
 if TYPE_CHECKING:
     from manigen.cards import Card
-    from manigen.measures import Distortion
+    from manigen.measures import Distortion, Stability
 
 NEAR = ("neighbour_recall", "trustworthiness", "continuity", "rnx_area")
 FAR = ("shepard_correlation", "triplet_accuracy", "density_correlation")
@@ -40,6 +42,8 @@ def panel(model: str, map_name: str, title: str) -> None:
             st.subheader(text(heading), anchor=False)
             for name in names:
                 _figure(found, name, cards[name])
+        st.subheader(text("trust_again"), anchor=False)
+        _luck(maps.known_stability(fitted))
         if errors := maps.take_best_way(fitted):
             st.subheader(text("trust_back"), anchor=False)
             others = ", ".join(
@@ -63,6 +67,22 @@ def panel(model: str, map_name: str, title: str) -> None:
 
 
 _PLAIN = {"displayModeBar": False}
+STEADY, LUCK = 0.1, 0.4  # of the map's radius, that a typical point moves: below it is steady, above it is luck
+
+
+def _luck(found: Stability | None) -> None:
+    """Say how steady a map is, or offer to find out: coloured by stability, the page has it made again."""
+    if found is None:
+        st.markdown(text("trust_again_ask"))
+        if st.button(text("trust_again_go"), key="trust:again", icon=":material/replay:"):
+            state.to_link(colour="stability")
+            st.rerun()
+        return
+    worst = float(np.quantile(found.spread, 0.9))
+    share, times = f"{100 * found.typical:.0f}", found.ghosts.shape[1]
+    verdict = "steady" if found.typical < STEADY else "loose" if found.typical < LUCK else "luck"
+    said = text("trust_again_say", n=times, share=share, worst=f"{100 * worst:.0f}")
+    st.markdown(f"{said} {text(f'trust_again_{verdict}')}")
 
 
 def sentence(found: Distortion) -> str:

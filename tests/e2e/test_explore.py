@@ -206,6 +206,24 @@ def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
 
 
+def test_a_map_is_made_again_to_see_how_steady_it_is_and_a_clicked_point_shows_its_ghosts(visit):
+    one = visit(f"/?model={DEFAULT_MODEL}&map=pca")
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    colour_by(one, "Stability")
+    field = "document.querySelector('.mg-explore').parentElement.manigen"
+    one.until(f"{field}.columns.stability?.length === 10000")
+    one.page.locator(".mg-notice").get_by_text("Made again 5 times").wait_for()
+    box = one.page.locator(".mg-map").bounding_box()
+    x, y = one.page.evaluate(f"{field}.map.toPixel([{field}.columns.x[7], {field}.columns.y[7]])")
+    one.page.mouse.click(box["x"] + x, box["y"] + y)
+    one.until(f"{field}.haunted?.places.length === 4")
+    ghosts, place = one.page.evaluate(f"[{field}.haunted, [{field}.columns.x[7], {field}.columns.y[7]]]")
+    far = np.linalg.norm(np.array(ghosts["places"]) - place, axis=1)
+    assert ghosts["row"] == 7 and 0 < far.max() < 1  # PCA is steady: near, and not the point itself
+    one.page.get_by_role("button", name="How far to trust this map").click()
+    one.page.get_by_role("dialog").get_by_text("would be much the same in another fit").wait_for()
+
+
 def test_find_goes_to_a_class_or_a_row_and_says_what_is_not_there(explore):
     field = "document.querySelector('.mg-explore').parentElement.manigen"
     explore.page.locator(".mg-map").focus()

@@ -1,7 +1,7 @@
 // Explore: the map with its loupe, the stage beside it, the tray below.
 
 import { live } from "./live.js";
-import { expectPlotly, loadColumns, MapView } from "./map.js";
+import { columnsOf, expectPlotly, loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { Forming } from "./mapforming.js";
 import { draw } from "./picture.js";
@@ -76,9 +76,10 @@ class Explore {
       say: (sentence) => this.say(sentence),
       done: (made) => this.setTriggerValue("made", { seq: ++this.seq, made }),
     });
+    this.again = new Forming(text, { say: (sentence) => this.say(sentence), done: (made) => made && this.askStability(true) });
     this.root = element("div", "mg mg-explore", [this.trust.element, this.field, this.stage.element, this.tray.element]);
     this.host.append(this.root);
-    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.panel);
+    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.again.element, this.panel);
   }
 
   async update({ data, setStateValue, setTriggerValue }) {
@@ -101,7 +102,11 @@ class Explore {
       }
     }
     if (changed && this.columns) this.trust.load(data.trustUrl);
-    if (changed) this.stretch = null;
+    if (changed) {
+      this.stretch = this.steady = this.ghosts = this.haunted = null;
+      this.again.update(null);
+    }
+    if (data.colourBy === "stability" && this.columns) this.askStability();
     if (data.colourBy === "stretch" && this.columns) this.askStretch();
     if (this.columns) this.forming.update(data.forming, this.columns.label, dark);
     if ((changed || recolour) && this.columns) {
@@ -184,6 +189,74 @@ class Explore {
     }
   }
 
+  // How steady the map is: where it was not found out yet it is made again for that, in the background.
+  async askStability(again = false) {
+    const { stabilityUrl, text, mapTitle } = this.data;
+    if (this.steady?.url === stabilityUrl && !again) return;
+    this.steady = { url: stabilityUrl };
+    try {
+      const response = await fetch(stabilityUrl);
+      if (this.data.stabilityUrl !== stabilityUrl) return;
+      if (response.status !== 200) {
+        const about = await response.json();
+        if (!response.ok) return this.say(about.error);
+        this.again.update({ url: about.url, title: fill(text.again_title, { map: mapTitle }) }, this.columns.label, this.dark);
+        return;
+      }
+      const found = columnsOf(await response.arrayBuffer());
+      if (this.data.stabilityUrl !== stabilityUrl) return;
+      const { maps, typical } = found.header;
+      this.columns.stability = found.stability;
+      this.steady = { url: stabilityUrl, ...found.header };
+      this.say(fill(text.again_said, { n: maps, share: (100 * typical).toFixed(0) }));
+      this.map.restyle();
+      this.chips();
+    } catch {
+      this.steady = null;
+    }
+  }
+
+  // Where a point came to lie each time the map was made again; `stays` once it was clicked.
+  async askGhosts(row, stays) {
+    const { ghostsUrl } = this.data;
+    if (row === null || !this.columns.stability || this.data.colourBy !== "stability") return;
+    try {
+      const response = await fetch(`${ghostsUrl}/${row}`);
+      if (!response.ok || this.data.ghostsUrl !== ghostsUrl) return;
+      const found = await response.json();
+      if (stays) this.haunted = found;
+      else if (this.map.rowAt(this.place, REACH) === row) this.ghosts = found;
+      this.field.dataset.ghosts = row;
+    } catch {
+      return; // the line is down: another rest asks again
+    }
+    this.overlay();
+  }
+
+  drawGhosts(pen, { row, places }) {
+    const [px, py] = this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
+    pen.strokeStyle = this.dark ? "#fff" : "#14161e";
+    pen.fillStyle = this.dark ? "rgba(255,255,255,.5)" : "rgba(20,22,30,.42)";
+    for (const place of places) {
+      const [gx, gy] = this.map.toPixel(place);
+      pen.globalAlpha = 0.55;
+      pen.lineWidth = 1;
+      pen.beginPath();
+      pen.moveTo(px, py);
+      pen.lineTo(gx, gy);
+      pen.stroke();
+      pen.globalAlpha = 1;
+      pen.beginPath();
+      pen.arc(gx, gy, 5, 0, 7);
+      pen.fill();
+      pen.stroke();
+    }
+    pen.lineWidth = 2.4;
+    pen.beginPath();
+    pen.arc(px, py, 6, 0, 7);
+    pen.stroke();
+  }
+
   drawEllipses(pen) {
     const { cells, cell, low } = this.stretch;
     const [unit] = [this.map.size()[0] / (this.map.view.x1 - this.map.view.x0)];
@@ -203,6 +276,7 @@ class Explore {
   async askKin() {
     const row = this.map.rowAt(this.place, REACH);
     const { model, map, kinUrl } = this.data;
+    this.askGhosts(row, false);
     if (row === null) return (this.kin = null);
     if (this.kin?.row === row && this.kin.map === map) return;
     try {
@@ -221,7 +295,7 @@ class Explore {
     clearTimeout(this.resting);
     if (this.lines) {
       this.lines = false;
-      this.kin = null;
+      this.kin = this.ghosts = null;
       this.overlay();
     }
     this.resting = setTimeout(() => {
@@ -238,6 +312,9 @@ class Explore {
     pen.clearRect(0, 0, width, height);
     this.sprites.draw(pen, this.map, this.columns);
     if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
+    const ghosts = this.data.colourBy === "stability" ? [this.haunted, this.ghosts].filter(Boolean) : [];
+    for (const one of ghosts) this.drawGhosts(pen, one);
+    if (this.lines && this.ghosts) return this.drawPins(pen);
     if (this.lines && this.kin?.map === this.data.map) this.drawKin(pen);
     else if (this.lines && this.header && this.place) {
       const [px, py] = this.map.toPixel(this.place);
@@ -256,6 +333,10 @@ class Explore {
         pen.fill();
       }
     }
+    this.drawPins(pen);
+  }
+
+  drawPins(pen) {
     this.tray.pins.forEach((pin, i) => {
       if (!pin.at || pin.map !== this.data.map || pin.model !== this.data.model) return;
       const [px, py] = this.map.toPixel(pin.at);
@@ -358,6 +439,8 @@ class Explore {
       this.legend.append(chip);
     }
     if (colourBy === "stretch") this.legend.append(element("span", "mg-key", [text.ellipses], { title: text.ellipses_help }));
+    if (colourBy === "stability" && this.columns?.stability)
+      this.legend.append(element("span", "mg-key", [element("b", "mg-ghost"), text.ghosts_key], { title: text.ghosts_help }));
     if (this.columns?.hollow?.includes(1))
       this.legend.append(element("span", "mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
   }
@@ -388,6 +471,7 @@ class Explore {
       return this.map.reset();
     }
     this.clicked = { now, pixel };
+    this.askGhosts(this.map.rowAt(place, REACH), true);
     this.pin({ at: place }, this.clicked);
   }
 

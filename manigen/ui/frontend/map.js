@@ -44,16 +44,22 @@ function loadPlotly(url) {
   }));
 }
 
-export async function loadColumns(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error((await response.text()).slice(0, 300));
-  const buffer = await response.arrayBuffer();
+// A frame's header and the columns it names, as typed arrays on the frame's own memory.
+export function columnsOf(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const kinds = { float32: Float32Array, int32: Int32Array, int16: Int16Array, uint8: Uint8Array };
   const columns = { header };
   for (const { name, dtype, shape, offset } of header.columns)
     columns[name] = new kinds[dtype](buffer, 4 + length + offset, shape.reduce((a, b) => a * b, 1));
+  return columns;
+}
+
+export async function loadColumns(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error((await response.text()).slice(0, 300));
+  const columns = columnsOf(await response.arrayBuffer());
+  const { header } = columns;
   const [x, y] = [new Float32Array(header.codes), new Float32Array(header.codes)];
   for (let i = 0; i < x.length; i++) [x[i], y[i]] = [columns.points[2 * i], columns.points[2 * i + 1]];
   return { ...columns, x, y };

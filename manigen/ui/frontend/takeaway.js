@@ -19,7 +19,7 @@ export async function take(kind, { map, columns, data }) {
 
 // One line for each point: where it comes from, its class, its place, and where the map lies there.
 function table(columns, classes) {
-  const more = ["error", "distance", "intruders", "torn", "recall", "density", "area"].filter((name) => columns[name]);
+  const more = ["error", "distance", "intruders", "torn", "recall", "density", "area", "stability"].filter((name) => columns[name]);
   const { splits } = columns.header;
   const lines = [["row", "split", "data_row", "label", "class", "x", "y", ...more, "hollow"].join(",")];
   for (let i = 0; i < columns.x.length; i++) {
