@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from manigen import paths
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
@@ -115,6 +116,13 @@ def keep_position() -> None:
     state.to_link(t=repr(state.position(sent.get("t"))))
 
 
+def keep_legs() -> None:
+    """Take over which kind each leg of the mixed walk is."""
+    sent = st.session_state["interpolate"].get("legs") or {}
+    chosen = [name for name in sent.get("legs") or [] if name in known]
+    state.to_link(legs="~".join(chosen) or None)
+
+
 def keep_even() -> None:
     """Take over whether steps are to change the picture equally."""
     sent = st.session_state["interpolate"].get("even") or {}
@@ -122,6 +130,8 @@ def keep_even() -> None:
 
 
 begin()
+ends = state.ends(model)
+legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.container(width=310):
         pickers.open_model_dialog(model)
@@ -129,14 +139,15 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
     with st.container(width="content"):
         titles = {name: card_text(kind.title) for name, kind in known.items()}
-        kinds = pickers.several("kinds", list(known), titles, walks.favourites(card.get("geodesic"), list(known)))
+        offered = [*known, *([walks.MIXED] if len(legs) > 1 else [])]
+        titles[walks.MIXED] = text("walk_mixed")
+        kinds = pickers.several("kinds", offered, titles, walks.favourites(card.get("geodesic"), list(known)))
     with st.popover(text("choose_ends"), icon=":material/add_location_alt:"):
         choose_ends()
     with st.popover(text("export"), icon=":material/download:"):
-        export(opened, kinds)
+        export(opened, [paths.MIX.join(legs) if name == walks.MIXED else name for name in kinds])
 
 t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
-ends = state.ends(model)
 components.mount(
     "interpolate",
     key="interpolate",
@@ -149,13 +160,16 @@ components.mount(
         "kinds": [
             {
                 "name": name,
-                "title": card_text(known[name].title),
-                "sentence": card_text(known[name].sentence),
-                "colour": list(known).index(name),
+                "spelled": paths.MIX.join(legs) if name == walks.MIXED else name,
+                "title": titles[name],
+                "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
+                "colour": offered.index(name),
                 "closed": name in walks.FIRST,
             }
             for name in kinds
         ],
+        "legs": legs,
+        "choices": [{"name": name, "title": titles[name]} for name in known],
         "ends": ends,
         "most": state.MOST_ENDS,
         "t": t,
@@ -165,6 +179,7 @@ components.mount(
     on_ends_change=keep_ends,
     on_position_change=keep_position,
     on_even_change=keep_even,
+    on_legs_change=keep_legs,
 )
 spelled = state.codes_to_link(ends["codes"])
 st.session_state["read:walk"] = spelled

@@ -330,6 +330,15 @@ def test_a_walk_is_measured_and_shown(kind: str, asked: Callable[..., dict[str, 
     assert told["energy"] >= told["length"] ** 2 * 0.999 and isinstance(told["converged"], bool)
 
 
+def test_a_walk_passes_through_what_lies_on_its_way_each_leg_of_its_own_kind(
+    asked: Callable[..., dict[str, Any]], small_model: Path
+) -> None:
+    words = ("--from", 3, "--via", 9, 5, "--to", 41, "--kind", "straight+great_circle+graph")
+    told = asked("walk", small_model, *words, "--steps", 13, "--out", "walk.npz")
+    assert np.array_equal(files.read_npz(Path("walk.npz"))["codes"][::4], weights.codes(small_model).z[[3, 9, 5, 41]])
+    assert told["via"] == [9, 5] and told["kind"] == "straight+great_circle+graph"
+
+
 def test_a_walk_with_fog_needs_several_decoders_and_says_so(terminal: Terminal, small_model: Path) -> None:
     status, _, err = terminal("walk", small_model, "--from", 3, "--to", 41, "--kind", "fog")
     assert status == 2 and "several decoders" in err and is_one_sentence(err)
@@ -448,6 +457,8 @@ SMALL = "SMALL"  # stands for the small model's folder
         (["walk", SMALL, "--from", "0", "--to", "99999"], "there is no code 99999"),
         (["walk", SMALL, "--from", "-1", "--to", "3"], "there is no code -1"),
         (["walk", SMALL, "--from", "0"], "--to"),
+        (["walk", SMALL, "--from", "0", "--to", "1", "--via", "99999"], "there is no code 99999"),
+        (["walk", SMALL, "--from", "0", "--to", "1", "--kind", "straight+gaph"], "Did you mean 'graph'?"),
         (["walk", SMALL, "--from", "0", "--to", "1", "--kind", "straigth"], "Did you mean 'straight'?"),
         (["walk", SMALL, "--from", "0", "--to", "1", "--steps", "1"], "steps"),
         (["walk", SMALL, "--from", "0", "--to", "1", "--out", "a.avi"], "must end in"),

@@ -56,6 +56,70 @@ def test_every_path_walks_through_all_its_ends_in_turn(kind):
     assert (paths.through(CODES[:4], kind, 4, SAME.decode, CODES, members=SAME.members_batch).codes == CODES[:4]).all()
 
 
+# --- through many ends ------------------------------------------------------------------------------------------------
+
+
+def jumps(codes, at):
+    """By how much the velocity changes at the steps `at`, in units of the walk's mean speed."""
+    steps = np.diff(codes.astype(float), axis=0)
+    return np.linalg.norm(steps[at] - steps[np.array(at) - 1], axis=1) / np.linalg.norm(steps, axis=1).mean()
+
+
+@KINDS
+def test_through_many_ends_no_path_has_a_corner_and_all_ends_are_met(kind):
+    many = {"steps": 4 * 1600 + 1, "decode": SAME.decode, "codes": CODES, "members": SAME.members_batch}
+    joints = [1600, 3200, 4800]
+    rounded_off = paths.through(CODES[:5], kind, **many).codes
+    assert (rounded_off[[0, *joints, -1]] == CODES[:5]).all()
+    assert jumps(rounded_off, joints).max() < 0.02
+    assert jumps(paths.through(CODES[:5], kind, smooth=False, **many).codes, joints).min() > 0.5
+
+
+def test_through_straight_legs_the_curve_is_scipys_hermite_spline():
+    from scipy.interpolate import CubicHermiteSpline
+
+    ends = np.array([[0, 0], [2, 0], [2, 6], [-1, 6]], "f")
+    way = paths.through(ends, "straight", 3 * 200 + 1).codes
+    legs = np.diff(ends, axis=0)
+    speed = np.linalg.norm(legs, axis=1)
+    slope = [2 / (1 / a + 1 / b) * (u / a + v / b) / 2
+             for a, b, u, v in zip(speed[:-1], speed[1:], legs[:-1], legs[1:], strict=True)]  # fmt: skip
+    known = {0: (ends[0], legs[0]), 3: (ends[3], legs[2])}
+    known |= {leg + 0.5: ((ends[leg] + ends[leg + 1]) / 2, legs[leg]) for leg in range(3)}
+    known |= {1 + i: (ends[1 + i], slope[i]) for i in range(2)}
+    at = sorted(known)
+    spline = CubicHermiteSpline(at, [known[t][0] for t in at], [known[t][1] for t in at])
+    assert np.abs(way - spline(np.linspace(0, 3, 601))).max() < 2e-3
+
+
+def test_a_short_leg_beside_a_long_one_never_runs_backwards_and_a_reversal_stops():
+    line = paths.through(np.array([[0], [1], [40]], "f"), "straight", 401).codes[:, 0]
+    assert (np.diff(line) > 0).all()
+    back = paths.through(np.array([[0], [5], [0]], "f"), "straight", 401).codes[:, 0]
+    assert back.max() == back[200] == 5
+    assert abs(back[200] - back[199]) < 0.02 * abs(np.diff(back)).max()
+
+
+def test_each_leg_may_be_of_its_own_kind():
+    given = {"decode": SPHERE.decode, "codes": CODES}
+    mix = paths.through(CODES[:4], "straight+great_circle+graph", 31, smooth=False, **given).codes
+    for leg, kind in enumerate(("straight", "great_circle", "graph")):
+        alone = paths.through(CODES[leg : leg + 2], kind, 11, **given).codes
+        assert np.array_equal(mix[10 * leg : 10 * leg + 11], alone)
+    sphere = SimpleNamespace(decode=SPHERE.decode, geodesic="graph")
+    walk = paths.walk_through(sphere, CODES[:3], "geodesic+straight", codes=CODES)
+    assert walk.kind == "graph+straight"
+
+
+def test_a_knob_of_a_mix_goes_to_the_kinds_that_have_it_and_to_no_other():
+    given = {"steps": 21, "decode": SAME.decode, "codes": CODES, "smooth": False}
+    mix = paths.through(CODES[:3], "straight+density", fear=0.0, **given).codes
+    alone = paths.through(CODES[1:3], "density", 11, SAME.decode, CODES, fear=0.0).codes
+    assert np.array_equal(mix[10:], alone)
+    with pytest.raises(BadInput, match="no knob 'hurry'"):
+        paths.through(CODES[:3], "straight+density", hurry=1, **given)
+
+
 @KINDS
 def test_between_equal_ends_every_path_stands_still_and_says_so(kind):
     still = paths.walk(SAME, CODES[0], CODES[0], kind, 9, CODES)

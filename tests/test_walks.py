@@ -122,6 +122,14 @@ def test_kinds_begin_with_the_closed_forms_and_hold_every_file() -> None:
     assert set(kinds) == set(paths.cards())
 
 
+def test_a_mixed_walk_has_a_kind_for_each_leg_whatever_a_link_says() -> None:
+    known = list(walks.kinds())
+    assert walks.legs("density~graph~pullback", 3, known) == ["density", "graph"]
+    assert walks.legs(None, 4, known) == ["straight", "great_circle", "straight"]
+    assert walks.legs("../secret~density", 3, known) == ["straight", "density"]
+    assert walks.legs("density", 1, known) == []
+
+
 def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:
     known = ["straight", "great_circle", "graph"]
     assert walks.favourites("graph", known) == ["straight", "graph"]

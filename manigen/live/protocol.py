@@ -8,7 +8,8 @@ of a channel wins) and what the op needs:
     rows    model, rows [...] <= 256, map, want_code               the pictures of real codes, by their numbers
     sweep   model, code, along [[...], ...] <= 64, here [...], at [...] <= 33, levels      pictures along lines of codes
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
-    walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all
+    walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all;
+                                                        kind may be one for each leg: straight+graph
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     ping                                                           device and times, nothing else
 
@@ -204,6 +205,15 @@ class Message:
             raise BadInput(f"{key} must be a name of letters, digits, - and _, at most 64, not {_short(value)}.")
         return value
 
+    def mix(self, key: str) -> str:
+        """A name, or some with + between."""
+        value = self.get(key)
+        if not isinstance(value, str) or len(value.split("+")) >= MOST_ENDS:
+            raise BadInput(f"{key} must be one name, or one for each leg with + between, not {_short(value)}.")
+        for name in value.split("+"):
+            Message({key: name}).word(key)
+        return value
+
     def maybe_word(self, key: str) -> str | None:
         return None if self.entries.get(key) is None else self.word(key)
 
@@ -316,7 +326,7 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         **common,
         model=message.word("model"),
         map=map_name,
-        kind=message.word("kind"),
+        kind=message.mix("kind"),
         ends=ends,
         steps=message.count("steps", 65, 2, MOST_STEPS),
         even=message.switch("even", False),

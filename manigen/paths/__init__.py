@@ -22,7 +22,8 @@ is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,13 @@ from manigen.cards import Card
 from manigen.discovery import discover, find
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
+from manigen.paths import _joints
 from manigen.paths.base import Manifold, Trace, Walk, evened, measured
 
-__all__ = ["Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
+__all__ = ["MIX", "Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
 
+MIX = "+"  # between the kinds of a walk's legs, taken in turn
+SMOOTH = 64  # steps of a leg, at least, by which its joints are rounded
 FINER, FINE = 4, (129, 1025)  # times as many steps, from and to, by which a path is known before its steps are evened
 DEFAULT = "geodesic"  # not a file of this room: the kind that a generator's card names as its best
 
@@ -53,16 +57,19 @@ def cards() -> dict[str, Card]:
 def kind_for(generator: Any, kind: str = DEFAULT) -> str:
     """Return the name of the path file behind `kind`; "geodesic" is what `generator.geodesic` names, else "straight".
 
-    Raises `UnknownName` for a kind that is not there.
+    A mix such as "straight+geodesic" is one kind for each leg in turn. Raises `UnknownName` for a kind that is not
+    there.
     """
-    name = getattr(generator, "geodesic", "straight") if kind == DEFAULT else kind
-    find(__name__, name)
-    return name
+    best = getattr(generator, "geodesic", "straight")
+    names = [best if name == DEFAULT else name for name in kind.split(MIX)]
+    for name in names:
+        find(__name__, name)
+    return MIX.join(names)
 
 
 def knobs_for(generator: Any, kind: str) -> dict[str, Any]:
     """Return the knobs a generator's card found best for `kind`: those of its geodesic, none for any other."""
-    same = kind == getattr(generator, "geodesic", None)
+    same = getattr(generator, "geodesic", None) in kind.split(MIX)
     return dict(getattr(generator, "geodesic_knobs", {})) if same else {}
 
 
@@ -103,7 +110,10 @@ def walk_through(
     even: bool = False,
     **knobs: Any,
 ) -> Walk:
-    """Return a walk of `steps` codes through two or more codes in turn; otherwise as `walk`."""
+    """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
+
+    `kind` may name one kind for each leg: "straight+density+straight".
+    """
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
@@ -121,14 +131,16 @@ def through(
     codes: Any = None,
     even: bool = False,
     members: Any = None,
+    smooth: bool = True,
     **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
 
     The steps are shared out evenly among the legs, so end number i lies at t = i / (m - 1), to the nearest step, and
-    is met exactly. With `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are
-    needed only by the kinds that look at pictures or at real codes, `members` (see `members_of`) by those that
-    compare several decoders.
+    is met exactly. At the ends between the curve has no corners, unless `smooth` is False: see `_joints`. `kind` may
+    name a kind for each leg in turn, "straight+density"; a knob goes to every kind that has one of that name. With
+    `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are needed only by the
+    kinds that look at pictures or at real codes, `members` (see `members_of`) by those that compare several decoders.
     Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
     """
     real = _nearest(codes)
@@ -136,24 +148,62 @@ def through(
     steps = checks.count(steps, "steps", 2, 100_000)
     if steps < len(stops):
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
-    idea = find(__name__, kind)
-    settings = idea.card.settings(knobs)
     manifold = Manifold(decode, real, members=members)
     at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
-    line = np.empty((steps, stops.shape[1]), np.float32)
-    converged = True
+    counts = np.diff(at) + 1
+    kinds = kind.split(MIX)[: len(counts)]
+    ideas = [find(__name__, kinds[leg % len(kinds)]) for leg in range(len(counts))]
+    settings = _settings(ideas, knobs)
+    smooth = smooth and len(stops) > 2
+    every = -(-SMOOTH // (counts - 1))
+    fine = np.clip(counts * FINER, *FINE) if even else (counts - 1) * every + 1 if smooth else counts
+    legs: list[Any] = [None] * len(counts)
+    for idea in dict.fromkeys(ideas):  # legs of one kind are searched for together
+        rows = [leg for leg, other in enumerate(ideas) if other is idea]
+        found = _legs(idea, stops[:-1][rows], stops[1:][rows], fine[rows], manifold, settings[idea.__name__], False)
+        for row, leg in zip(rows, found, strict=True):
+            legs[row] = leg
+    if smooth:
+        bent = _joints.smoothed([leg.codes for leg in legs])
+        legs = [replace(leg, codes=codes) for leg, codes in zip(legs, bent, strict=True)]
+    if even:
+        legs = [evened(leg, int(count), manifold) for leg, count in zip(legs, counts, strict=True)]
+    elif smooth:
+        legs = [_each(leg, int(step)) for leg, step in zip(legs, every, strict=True)]
+    return _one(legs, at, stops.shape[1])
+
+
+def _settings(ideas: Sequence[Any], knobs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what each of several kinds is set to: a knob goes to all that have it, and to the first if none has."""
+    known = {idea.__name__: {knob.name for knob in idea.card.knobs} for idea in ideas}
+    nobodys = {name: value for name, value in knobs.items() if not any(name in owned for owned in known.values())}
+    return {
+        idea.__name__: idea.card.settings(
+            nobodys | {name: value for name, value in knobs.items() if name in known[idea.__name__]}
+        )
+        for idea in ideas
+    }
+
+
+def _each(leg: Trace, step: int) -> Trace:
+    """Return every `step`-th code of a leg; a step lies on an invented road where any part of it does."""
+    roads = None if leg.bridges is None else leg.bridges.reshape(-1, step).any(axis=1)
+    return replace(leg, codes=leg.codes[::step], bridges=roads)
+
+
+def _one(legs: Sequence[Trace], at: np.ndarray, dim: int) -> Trace:
+    """Return legs that meet at the steps `at` as one path."""
+    line = np.empty((at[-1] + 1, dim), np.float32)
     notes: list[str] = []
-    residuals: list[float] = []
     bridges: np.ndarray | None = None
-    legs = _legs(idea, stops[:-1], stops[1:], np.diff(at) + 1, manifold, settings, even)
     for leg, first, last in zip(legs, at[:-1], at[1:], strict=True):
         line[first : last + 1] = leg.codes
-        converged = converged and leg.converged
         notes += [note for note in leg.notes if note not in notes]
-        residuals += [] if leg.residual is None else [leg.residual]
         if leg.bridges is not None:
-            bridges = np.zeros(steps - 1, bool) if bridges is None else bridges
+            bridges = np.zeros(at[-1], bool) if bridges is None else bridges
             bridges[first:last] = leg.bridges
+    residuals = [leg.residual for leg in legs if leg.residual is not None]
+    converged = all(leg.converged for leg in legs)
     return Trace(line, converged, tuple(notes), max(residuals, default=None), bridges)
 
 

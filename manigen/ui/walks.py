@@ -22,6 +22,7 @@ from manigen.figures.page import walk_page
 from manigen.live.library import Opened
 from manigen.weights import Codes
 
+MIXED = "mixed"  # the row whose legs are each of their own kind
 FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
 STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
 SIDE = 256  # pixels that a film's pictures are about as tall as
@@ -34,6 +35,23 @@ def kinds() -> dict[str, Card]:
     """Return every kind of path's card by name, in the order a page lists them; a new file appears by itself."""
     cards = paths.cards()
     return {name: cards[name] for name in [*FIRST, *sorted(set(cards) - set(FIRST))] if name in cards}
+
+
+def legs(spelled: Any, ends: int, known: Sequence[str]) -> list[str]:
+    """Return the kinds of a mixed walk's legs: those a link spells, as far as they are known, else alternately two.
+
+    >>> legs("density~spiral", 4, ["straight", "great_circle", "density"])
+    ['density', 'great_circle', 'straight']
+    """
+    wanted = str(spelled or "").split("~")
+    usual = [known[leg % min(2, len(known))] for leg in range(max(0, ends - 1))]
+    return [wanted[leg] if leg < len(wanted) and wanted[leg] in known else kind for leg, kind in enumerate(usual)]
+
+
+def title(kind: str) -> str:
+    """Return what a kind, or a mix of kinds, is called."""
+    known = paths.cards()
+    return ", ".join(known[name].title for name in kind.split(paths.MIX))
 
 
 def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
@@ -140,7 +158,10 @@ def stem(model: str, kinds: Sequence[str], names: Sequence[str]) -> str:
 def exports(
     opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float, even: bool = False
 ) -> dict[str, Callable[..., bytes]]:
-    """Return what makes each file, by its suffix; nothing is computed before it is called."""
+    """Return what makes each file, by its suffix; nothing is computed before it is called.
+
+    A kind may be a mix, one for each leg: "straight+density".
+    """
     ends = [np.array(end, np.float32) for end in ends]
 
     def traces(most: int) -> dict[str, np.ndarray]:
@@ -160,8 +181,7 @@ def exports(
         return archive(traces(STEPS), ends, t)
 
     def page() -> bytes:
-        known = paths.cards()
-        told = [{"title": known[kind].title, "x": opened.generator.decode(z)} for kind, z in traces(STEPS).items()]
+        told = [{"title": title(kind), "x": opened.generator.decode(z)} for kind, z in traces(STEPS).items()]
         names = " to ".join(name_of(opened, end) for end in ends)
         return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t)
 

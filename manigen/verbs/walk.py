@@ -1,4 +1,4 @@
-"""walk MODEL --from I --to J --out walk.gif: a walk between two of the model's codes, and its numbers."""
+"""walk MODEL --from I --to J [--via K ...] --out walk.gif: a walk between the model's codes, and its numbers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
     parser.add_argument("--from", dest="start", metavar="I", type=int, required=True, help="row of the model's codes")
     parser.add_argument("--to", dest="end", metavar="J", type=int, required=True, help="row of the model's codes")
+    parser.add_argument(
+        "--via", metavar="K", type=int, nargs="+", default=[], help="rows that the walk passes through on its way"
+    )
     kinds = ", ".join(["geodesic", *paths.cards()])
-    parser.add_argument("--kind", default="geodesic", help=f"one of {kinds} [geodesic: the best for this model]")
+    parser.add_argument(
+        "--kind",
+        default="geodesic",
+        help=f"one of {kinds} [geodesic: the best for this model], or one for each leg with + between",
+    )
     parser.add_argument("--steps", type=int, default=65, help="how many pictures [65]")
     parser.add_argument("--even", action="store_true", help="equal steps change the picture equally")
     parser.add_argument(
@@ -31,26 +38,26 @@ def options(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> Result:
     import numpy as np
 
-    import manigen
     from manigen import files, paths, weights
 
     suffix = check_out(given.out, *WRITERS, ".mp4", ".html") if given.out else None
     generator = load(given.model)
     codes = weights.codes(model(given.model))
-    for row in (given.start, given.end):
+    rows = [given.start, *given.via, given.end]
+    for row in rows:
         if not 0 <= row < len(codes):
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
-    start, end = codes.z[given.start], codes.z[given.end]
-    found = manigen.walk(generator, start, end, kind, given.steps, codes.taught, given.even, **given.knobs)
+    found = paths.walk_through(generator, codes.z[rows], kind, given.steps, codes.taught, given.even, **given.knobs)
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
     elif suffix == ".html":
         from manigen.figures.page import walk_page
 
-        told = {"title": paths.cards()[found.kind].title, "x": generator.decode(found.codes)}
-        title = f"{generator.name}: {given.start} to {given.end}"
+        titles = ", ".join(paths.cards()[name].title for name in found.kind.split(paths.MIX))
+        told = {"title": titles, "x": generator.decode(found.codes)}
+        title = f"{generator.name}: {' to '.join(map(str, rows))}"
         files.write_bytes(Path(given.out), walk_page(title, "All pictures are generated.", [told]))
     elif suffix:
         write_pictures(given, generator.decode(found.codes))
@@ -58,6 +65,7 @@ def run(given: Namespace) -> Result:
         "model": generator.name,
         "kind": found.kind,
         "from": given.start,
+        "via": given.via,
         "to": given.end,
         "steps": len(found.codes),
         "length": found.length,

@@ -6,9 +6,9 @@ import { element, fill } from "./parts.js";
 const UNDOS = 50;
 
 export class Ends {
-  // on: { change(), say(sentence, action), visit(t) when a picture is clicked }
+  // on: { change(), say(sentence, action), visit(t) when a picture is clicked, legs(names) when a leg's kind is chosen }
   constructor(text, on) {
-    Object.assign(this, { text, on, list: [], history: [] });
+    Object.assign(this, { text, on, list: [], history: [], legs: null });
     this.row = element("div", "mg-slots");
     this.word = element("span");
     this.element = element("div", "mg-ends", [this.row, element("p", "mg-word", [this.word], { role: "status" })], { role: "group", "aria-label": text.ends_label });
@@ -105,7 +105,26 @@ export class Ends {
       face.addEventListener("keydown", (event) => this.key(event, i));
       this.carry(slot, face, i);
       return slot;
-    }));
+    }), ...this.menus());
+  }
+
+  // Between two ends, where each leg is of its own kind: which. `legs` are the kinds' names, null where nobody asked.
+  setLegs(legs, choices) {
+    if (JSON.stringify([legs, choices]) === JSON.stringify([this.legs, this.choices])) return;
+    Object.assign(this, { legs, choices });
+    this.show();
+  }
+
+  menus() {
+    if (!this.legs || this.legs.length !== this.length - 1) return [];
+    return this.legs.map((leg, i) => {
+      const words = fill(this.text.walk_leg, { a: i + 1, b: i + 2 });
+      const menu = element("select", "mg-leg", this.choices.map(({ name, title }) => element("option", "", [title], { value: name })), {
+        "aria-label": words, title: words, style: `--t:${(this.t(i) + this.t(i + 1)) / 2}` });
+      menu.value = leg;
+      menu.addEventListener("change", () => this.on.legs(this.legs.map((other, at) => (at === i ? menu.value : other))));
+      return menu;
+    });
   }
 
   key(event, i) {

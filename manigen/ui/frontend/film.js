@@ -206,7 +206,7 @@ export class Film {
 }
 
 // The line a kind is drawn with on the map: its colour and its dashes, so that colour is never the only sign.
-export const DASHES = [[6, 4], [], [1.5, 4], [11, 4], [11, 4, 1.5, 4], [3, 3]];
+export const DASHES = [[6, 4], [], [1.5, 4], [11, 4], [11, 4, 1.5, 4], [3, 3], [8, 3, 2, 3, 2, 3]];
 
 export function swatch(kind) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

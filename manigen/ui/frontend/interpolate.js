@@ -54,6 +54,7 @@ class Interpolate {
       change: () => this.changed(),
       say: (sentence, action) => this.notice.say(sentence, action),
       visit: (t) => this.move(t),
+      legs: (legs) => this.tellPage("legs", { legs }),
     });
     this.transport = new Transport(text, { move: (t) => this.move(t), rest: () => this.rest(), position: () => this.t });
     this.evener = element("button", "mg-round mg-even", [icon("even")], { type: "button", onclick: () => this.setEven(!this.even) });
@@ -80,6 +81,8 @@ class Interpolate {
     const epoch = `${data.model}:${data.ends.epoch}`;
     const names = data.kinds.map(({ name }) => name).join();
     const newKinds = first || names !== this.names || data.model !== before.model;
+    const newWays = data.kinds.filter(({ name, spelled }) => this.spelled?.get(name) !== spelled);
+    this.spelled = new Map(data.kinds.map(({ name, spelled }) => [name, spelled]));
     const newEnds = epoch !== this.epoch;
     const newMap = first || data.mapUrl !== before.mapUrl;
     Object.assign(this, { data, setStateValue, sent: true, epoch, names, dark: isDark(this.host) });
@@ -93,8 +96,10 @@ class Interpolate {
     if (newKinds) this.setKinds(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
     if (first) this.setEven(data.even, false);
+    const mixed = data.kinds.some(({ name, spelled }) => name !== spelled);
+    this.ends.setLegs(mixed ? data.legs : null, data.choices);
     if (newEnds || newMap) this.fetch();
-    else if (newKinds) this.fetch(null, data.kinds.filter(({ name }) => !this.walks.has(name)));
+    else if (newKinds || newWays.length) this.fetch(null, data.kinds.filter((kind) => newWays.includes(kind) || !this.walks.has(kind.name)));
     this.fit();
     await this.map.update(data, this.dark).catch((problem) =>
       this.notice.say(problem.message === "plotly" ? data.text.plotly_failed : fill(data.text.map_failed, { why: problem.message })));
@@ -120,13 +125,13 @@ class Interpolate {
     if (legs < 1) return this.standStill();
     const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
-    for (const { name } of kinds) {
+    for (const { name, spelled } of kinds) {
       if (drag && !this.lively.has(name)) {
         this.wait(name, true); // what is shown of it is of before the drag
         continue;
       }
       if (!drag) this.searching.set(name, performance.now());
-      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: name, ends, steps, even: this.even },
+      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: spelled, ends, steps, even: this.even },
         (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
     }
     if (!drag) this.tell();
