@@ -18,9 +18,7 @@ def options(parser: ArgumentParser) -> None:
         "--pairs", type=int, default=24, help="how many pairs of held-out pictures are walked between [24]"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides which pairs are drawn [0]")
-    parser.add_argument(
-        "--odd", action="store_true", help="walk and judge on the other half of the held-out pictures; only tells"
-    )
+    parser.add_argument("--odd", action="store_true", help="walk and judge on the other held-out half; only tells")
     parser.add_argument("--dry", action="store_true", help="only tell; leave the model's card as it is")
     data_knobs(parser)
 
