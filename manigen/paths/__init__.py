@@ -187,7 +187,7 @@ def _settings(ideas: Sequence[Any], knobs: Mapping[str, Any]) -> dict[str, dict[
 
 def _each(leg: Trace, step: int) -> Trace:
     """Return every `step`-th code of a leg; a step lies on an invented road where any part of it does."""
-    roads = None if leg.bridges is None else leg.bridges.reshape(-1, step).any(axis=1)
+    roads = None if leg.bridges is None else np.any(leg.bridges.reshape(-1, step), axis=1)
     return replace(leg, codes=leg.codes[::step], bridges=roads)
 
 

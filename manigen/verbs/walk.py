@@ -48,7 +48,9 @@ def run(given: Namespace) -> Result:
         if not 0 <= row < len(codes):
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
-    found = paths.walk_through(generator, codes.z[rows], kind, given.steps, codes.taught, given.even, **given.knobs)
+    found = paths.walk_through(
+        generator, list(codes.z[rows]), kind, given.steps, codes.taught, given.even, **given.knobs
+    )
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
         files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
