@@ -26,12 +26,12 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width=310):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
-        known_maps = mapping.options(model, list(card["maps"]))
-        chosen = pickers.choice("map", list(known_maps), known_maps)
-        map_name = mapping.read(chosen).name()
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            recipe = mapping.read(mapping.pick(model, list(card["maps"])))
+        map_name = recipe.name()
     with st.container(width="content"):
         if st.button(text("fit_open"), icon=":material/add:", key="fit:open", help=text("fit_open_help")):
-            mapping.dialog(model)
+            mapping.dialog(model, recipe.dims)
     with st.container(width=250):
         known = [c for c in COLOURS if card["encodes"] or c not in ("label", "error")]
         colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
@@ -56,7 +56,7 @@ shown = components.mount(
     data={
         "model": model,
         "map": map_name,
-        "mapTitle": known_maps[chosen],
+        "mapTitle": recipe.title(),
         "mapUrl": routes.map_address(model, map_name),
         "trustUrl": routes.trust_address(model, map_name),
         "kinUrl": routes.kin_address(model, map_name),
@@ -64,6 +64,7 @@ shown = components.mount(
         "stabilityUrl": routes.stability_address(model, map_name),
         "ghostsUrl": routes.ghosts_address(model, map_name),
         "exportUrl": routes.export_address(model, map_name),
+        "dims": recipe.dims,
         "forming": mapping.shown(model),
         "colourBy": colour,
         "classes": card["data"].get("classes", []),
@@ -79,7 +80,7 @@ shown = components.mount(
 )
 ends = state.ends_to_link(state.tray()["pins"], model)
 st.session_state["read:ends"] = ends
-state.to_link(model=model, map=chosen, colour=colour, ends=ends)
+state.to_link(model=model, map=recipe.spelled(), colour=colour, ends=ends)
 if shown.get("walk"):
     st.switch_page(Path(__file__).with_name("interpolate.py"))
 if shown.get("made"):
@@ -89,6 +90,6 @@ if shown.get("made"):
 if shown.get("trust"):
     from manigen.ui import trusting
 
-    trusting.panel(model, map_name, known_maps[chosen])
+    trusting.panel(model, map_name, recipe.title())
 if shown.get("selection"):
     selection.show(model, map_name, shown["selection"])

@@ -15,6 +15,8 @@ CHINESE: dict[str, str] = {
     "map": "地图",
     "model": "模型",
     "choose_map": "地图",
+    "choose_dims": "绘制于",
+    "hint_space": "在地图上移动。拖动可旋转，按住 Shift 拖动可平移；Alt 加方向键也可旋转。",
     "choose_colour": "着色依据",
     "unknown_model": "没有名为 {name} 的模型；现在显示默认模型。",
     "colour_label": "类别",

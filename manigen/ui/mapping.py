@@ -1,13 +1,14 @@
 """Mapping: maps of one's own. A recipe names one in the link, the dialog orders it, the session remembers it.
 
 A recipe is the method's name and what differs from its card's defaults, joined by ~: `tsne~perplexity~50~seed~3`. So a
-link to a map that nobody has fitted yet fits it, and shows it where it was fitted before.
+link to a map that nobody has fitted yet fits it, and shows it where it was fitted before. The picker shows each recipe
+once; a switch beside it says whether its map in the plane or in space is on screen.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -17,7 +18,7 @@ from manigen.cards import Card, Knob
 from manigen.errors import BadInput, ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
-from manigen.ui import state
+from manigen.ui import pickers, state
 from manigen.ui.text import card_text, text
 
 MOST = 8  # maps of one's own that a session keeps in the picker, for each model
@@ -25,11 +26,12 @@ MOST = 8  # maps of one's own that a session keeps in the picker, for each model
 
 @dataclass(frozen=True)
 class Recipe:
-    """A method, its seed and the knobs that are not at their defaults."""
+    """A method, its seed, the knobs that are not at their defaults, and how many directions the map has."""
 
     method: str
     seed: int = 0
     knobs: dict[str, Any] = field(default_factory=dict)
+    dims: int = 2
 
     @property
     def card(self) -> Card:
@@ -44,11 +46,16 @@ class Recipe:
         parts = [self.method]
         for name, value in sorted(self.knobs.items()):
             parts += [name, f"{value:g}" if isinstance(value, float) else str(value)]
-        return "~".join([*parts, *(["seed", str(self.seed)] if self.seed else [])])
+        parts += ["seed", str(self.seed)] if self.seed else []
+        return "~".join([*parts, *(["dims", "3"] if self.dims == 3 else [])])
+
+    def flat(self) -> str:
+        """Return the recipe of the same map in the plane, spelled."""
+        return replace(self, dims=2).spelled()
 
     def name(self) -> str:
         """Return the name that the live path knows the map by."""
-        if not self.knobs and not self.seed:
+        if not self.knobs and not self.seed and self.dims == 2:
             return self.method
         return f"{self.method}-{hashlib.sha256(self.spelled().encode()).hexdigest()[:10]}"
 
@@ -56,6 +63,7 @@ class Recipe:
         """Return what the picker shows."""
         more = [f"{value:g}" if isinstance(value, float) else str(value) for _, value in sorted(self.knobs.items())]
         more += [text("fit_seed_n", n=self.seed)] if self.seed else []
+        more += ["3-D"] if self.dims == 3 else []
         return " · ".join([card_text(self.card.title), *more])
 
 
@@ -64,6 +72,8 @@ def read(spelled: str) -> Recipe:
 
     >>> read("umap~n_neighbors~30").knobs
     {'n_neighbors': 30}
+    >>> read("umap~dims~3").dims, read("umap~dims~3").flat()
+    (3, 'umap')
     """
     method, *rest = spelled[:300].split("~")
     card = projections.card_of(method)
@@ -71,9 +81,10 @@ def read(spelled: str) -> Recipe:
         raise BadInput("This link's map cannot be read; it may have been cut short.")
     given = dict(zip(rest[::2], rest[1::2], strict=True))
     seed = Knob("seed", 0, "", 0, 2**31).check(given.pop("seed", 0))
+    dims = Knob("dims", 2, "", 2, 3).check(given.pop("dims", 2))
     defaults = card.settings()
     knobs = {name: value for name, value in card.typed(given).items() if value != defaults[name]}
-    return Recipe(method, int(seed), knobs)
+    return Recipe(method, int(seed), knobs, int(dims))
 
 
 # --- what a session has ---------------------------------------------------------------------------------------------
@@ -91,7 +102,7 @@ def ready(model: str, spelled: str) -> bool:
     recipe, opened = read(spelled), library().open(model)
     if recipe.name() in opened.maps:
         return True
-    fitted = maps.known(opened.codes.z, recipe.method, recipe.seed, **recipe.knobs)
+    fitted = maps.known(opened.codes.z, recipe.method, recipe.seed, recipe.dims, **recipe.knobs)
     if fitted is None:
         return False
     opened.add_map(recipe.name(), fitted)
@@ -111,7 +122,7 @@ def order(model: str, spelled: str) -> None:
     from manigen.live.fits import fits
 
     recipe, opened = read(spelled), library().open(model)
-    fit = fits().map(opened.codes.z, recipe.method, recipe.seed, **recipe.knobs)
+    fit = fits().map(opened.codes.z, recipe.method, recipe.seed, recipe.dims, **recipe.knobs)
     st.session_state.setdefault("maps:forming", {})[model] = (spelled, fit.of)
 
 
@@ -121,12 +132,45 @@ def forming(model: str) -> tuple[str, str] | None:
 
 
 def forget(model: str) -> None:
-    """No map of this model is being waited for any more."""
-    st.session_state.get("maps:forming", {}).pop(model, None)
+    """No map of this model is being waited for any more; where it was the one in space, the plane stays."""
+    given_up = st.session_state.get("maps:forming", {}).pop(model, None)
+    st.session_state["maps:stay"] = given_up is not None and read(given_up[0]).dims == 3
+
+
+def pick(model: str, shipped: list[str]) -> str:
+    """Show the picker of maps and the switch beside it; return the recipe, spelled, of the map to show."""
+    known = options(model, shipped)
+    asked = _asked(model)
+    flat = list(dict.fromkeys(read(spelled).flat() for spelled in known))
+    chosen = read(
+        pickers.choice("map", flat, {each: read(each).title() for each in flat}, asked.flat() if asked else None)
+    )
+    if st.session_state.pop("maps:stay", False):
+        st.session_state["pick:dims"] = "2"
+    dims = pickers.choice("dims", ["2", "3"], {"2": "2-D", "3": "3-D"}, str(asked.dims) if asked else None)
+    wanted = replace(chosen, dims=int(dims)).spelled()
+    if wanted in known or ready(model, wanted):
+        remember(model, wanted)
+        return wanted
+    if (forming(model) or ("",))[0] != wanted:
+        try:
+            order(model, wanted)
+        except ManigenError as problem:
+            st.warning(str(problem))
+    return next((other for other in known if read(other).flat() == chosen.flat()), shipped[0])
+
+
+def _asked(model: str) -> Recipe | None:
+    """Return the recipe that the link names, or is being made since it named it; None where it cannot be read."""
+    spelled = (forming(model) or ("",))[0] or state.from_link("map")
+    try:
+        return read(spelled) if spelled else None
+    except ManigenError:
+        return None
 
 
 def options(model: str, shipped: list[str]) -> dict[str, str]:
-    """Return the maps to pick from: recipe, spelled, to title; the link's own first has to be at hand or is ordered."""
+    """Return the maps at hand: recipe, spelled, to title; the link's own first has to be at hand or is ordered."""
     asked = state.from_link("map")
     if asked and asked not in shipped and asked not in own(model) and (forming(model) or ("",))[0] != asked:
         try:
@@ -138,7 +182,7 @@ def options(model: str, shipped: list[str]) -> dict[str, str]:
         except ManigenError as problem:
             st.warning(str(problem))
     if (now := forming(model)) is not None and ready(model, now[0]):
-        forget(model)
+        st.session_state["maps:forming"].pop(model)
         remember(model, now[0])
         state.to_link(map=now[0])
     mine = [spelled for spelled in own(model) if spelled not in shipped and ready(model, spelled)]
@@ -154,8 +198,8 @@ def shown(model: str) -> dict[str, str] | None:
 # --- the dialog -------------------------------------------------------------------------------------------------------
 
 
-def dialog(model: str) -> None:
-    """Show the dialog in which a map is ordered."""
+def dialog(model: str, dims: int) -> None:
+    """Show the dialog in which a map of so many directions is ordered."""
 
     @st.dialog(text("fit_title"), width="medium")
     def ask() -> None:
@@ -175,7 +219,7 @@ def dialog(model: str) -> None:
         if st.button(text("fit_go"), type="primary", key="fit:go"):
             defaults = card.settings()
             changed = {name: value for name, value in knobs.items() if value != defaults[name]}
-            spelled = Recipe(chosen, seed, changed).spelled()
+            spelled = Recipe(chosen, seed, changed, dims).spelled()
             try:
                 if ready(model, spelled):
                     remember(model, spelled)

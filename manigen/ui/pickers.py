@@ -27,9 +27,12 @@ def model() -> str:
     return asked
 
 
-def choice(key: str, options: list[str], titles: dict[str, str]) -> str:
-    """Show a row of choices and return the chosen one; the link's wins when a page is opened with one."""
-    return _chosen(key, options, titles, partial(st.segmented_control, required=True))
+def choice(key: str, options: list[str], titles: dict[str, str], asked: str | None = None) -> str:
+    """Show a row of choices and return the chosen one; the link's wins when a page is opened with one.
+
+    `asked` is what the link asks for, where it does not stand there under this key.
+    """
+    return _chosen(key, options, titles, partial(st.segmented_control, required=True), asked)
 
 
 def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
@@ -37,8 +40,10 @@ def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
     return _chosen(key, options, titles, st.selectbox)
 
 
-def _chosen(key: str, options: list[str], titles: dict[str, str], show: Callable[..., Any]) -> str:
-    asked = state.from_link(key)
+def _chosen(
+    key: str, options: list[str], titles: dict[str, str], show: Callable[..., Any], asked: str | None = None
+) -> str:
+    asked = asked or state.from_link(key)
     widget = f"pick:{key}"
     is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
     if asked in options and st.session_state.get(widget) != asked and is_new:

@@ -37,20 +37,28 @@ def rows_of(opened: Opened, map_name: str, chosen: dict[str, Any]) -> np.ndarray
     """Return the rows of the codes that a browser's selection holds; classes that are switched off are left out."""
     polygon = checks.points(chosen["polygon"], 2)[:1000]
     hidden = [int(group) for group in chosen.get("hidden", [])]
-    found = inside(opened.map(map_name).p[:, :2], polygon)
+    found = inside(seen(opened.map(map_name).p, chosen), polygon)
     return np.flatnonzero(found & ~np.isin(opened.codes.labels, hidden))
+
+
+def seen(p: np.ndarray, chosen: dict[str, Any]) -> np.ndarray:
+    """Return where places p are seen (n, 2): flat ones where they lie, those in space on the plane they are seen on."""
+    if p.shape[1] == 2:
+        return p
+    centre, axes = checks.points(chosen["centre"], 3), checks.points(chosen["axes"], 3)
+    return (p - centre) @ axes[:2].T
 
 
 def table(opened: Opened, map_name: str, rows: np.ndarray) -> str:
     """Return the selected rows as CSV text."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["index", "split", "row", "label", "class", "x", "y", "error"])
     codes, p = opened.codes, opened.map(map_name).p
+    writer.writerow(["index", "split", "row", "label", "class", *"xyz"[: p.shape[1]], "error"])
     for row in rows:
         error = codes.error[row]
         about = row, weights.SPLITS[codes.split[row]], codes.rows[row], codes.labels[row], opened.label(row)
-        place = f"{p[row, 0]:.6g}", f"{p[row, 1]:.6g}"
+        place = [f"{number:.6g}" for number in p[row]]
         writer.writerow([*about, *place, f"{error:.6g}" if np.isfinite(error) else ""])
     return out.getvalue()
 

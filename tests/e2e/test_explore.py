@@ -206,6 +206,38 @@ def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
 
 
+def test_a_map_in_space_turns_follows_the_hand_is_lassoed_and_goes_back_to_the_plane(explore):
+    page, field = explore.page, "document.querySelector('.mg-explore').parentElement.manigen"
+    page.get_by_role("radio", name="PCA").click()
+    page.wait_for_url(re.compile("map=pca"))
+    page.get_by_role("radio", name="3-D").click()
+    page.wait_for_selector('[data-painted="canvas"]')  # fitted in the background, then shown
+    page.wait_for_url(re.compile("map=pca~dims~3"))
+    explore.changes(lambda: page.mouse.move(*explore.place(0.45, 0.5)))
+    assert len(page.evaluate(f"{field}.header.at")) == 3
+    page.wait_for_selector(".mg-honest[data-kept]")
+    seen = f"JSON.stringify([...{field}.columns.x.slice(0, 3)])"
+    before = page.evaluate(seen)
+    page.mouse.down()
+    explore.changes(lambda: page.mouse.move(*explore.place(0.6, 0.4), steps=4), ".mg-raster")
+    page.mouse.up()
+    assert page.evaluate(seen) != before and page.locator(".mg-pin").count() == 0  # a turn is no click
+    page.get_by_role("button", name="Lasso a region").click()
+    page.mouse.move(*explore.place(0.3, 0.3))
+    page.mouse.down()
+    for at in [(0.6, 0.3), (0.6, 0.7), (0.3, 0.7)]:
+        page.mouse.move(*explore.place(*at), steps=4)
+    page.mouse.up()
+    said = page.get_by_text(re.compile(r"^[\d,]+ of 10,000 codes$")).inner_text()
+    inside = page.evaluate(f"""(() => {{ const m = {field}.map, [a, b] = [0, 1].map((i) => m.path.map((q) => q[i]));
+      return [...m.columns.x.keys()].filter((i) => {{ const [x, y] = m.toPixel([m.columns.x[i], m.columns.y[i]]);
+      return x > Math.min(...a) && x < Math.max(...a) && y > Math.min(...b) && y < Math.max(...b); }}).length; }})()""")
+    assert abs(int(said.split()[0].replace(",", "")) - inside) < 0.02 * inside  # its corners are cut
+    page.get_by_role("radio", name="2-D").click()
+    page.wait_for_selector('[data-painted="plotly"]')
+    page.wait_for_url(re.compile("map=pca&"))
+
+
 def test_a_map_is_made_again_to_see_how_steady_it_is_and_a_clicked_point_shows_its_ghosts(visit):
     one = visit(f"/?model={DEFAULT_MODEL}&map=pca")
     one.page.wait_for_selector('[data-painted="plotly"]')

@@ -76,10 +76,13 @@ class Explore {
       say: (sentence) => this.say(sentence),
       done: (made) => this.setTriggerValue("made", { seq: ++this.seq, made }),
     });
-    this.again = new Forming(text, { say: (sentence) => this.say(sentence), done: (made) => made && this.askStability(true) });
+    this.again = new Forming(text, { say: (sentence) => this.say(sentence), done: (made) => {
+      this.again.element.remove();
+      if (made) this.askStability(true);
+    } });
     this.root = element("div", "mg mg-explore", [this.trust.element, this.field, this.stage.element, this.tray.element]);
     this.host.append(this.root);
-    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.again.element, this.panel);
+    this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.panel);
   }
 
   async update({ data, setStateValue, setTriggerValue }) {
@@ -90,6 +93,7 @@ class Explore {
     Object.assign(this, { data, setStateValue, setTriggerValue, sent: true, dark });
     this.root.classList.toggle("mg-dark", dark);
     this.tray.update(data);
+    this.hint.textContent = data.dims === 3 ? data.text.hint_space : data.text.hint;
     if (changed) {
       this.field.dataset.painted = "";
       try {
@@ -105,6 +109,7 @@ class Explore {
     if (changed) {
       this.stretch = this.steady = this.ghosts = this.haunted = null;
       this.again.update(null);
+      this.again.element.remove();
     }
     if (data.colourBy === "stability" && this.columns) this.askStability();
     if (data.colourBy === "stretch" && this.columns) this.askStretch();
@@ -132,7 +137,7 @@ class Explore {
     this.moveLoupe(pixel);
     this.rest();
     const { model, map } = this.data;
-    this.live.ask("hover", { op: "hover", model, map, at: place, k: NEIGHBOURS }, (reply) => this.show(reply), moment);
+    this.live.ask("hover", { op: "hover", model, map, at: this.map.lift(place), k: NEIGHBOURS }, (reply) => this.show(reply), moment);
   }
 
   moveLoupe([x, y]) {
@@ -200,6 +205,7 @@ class Explore {
       if (response.status !== 200) {
         const about = await response.json();
         if (!response.ok) return this.say(about.error);
+        this.forming.element.after(this.again.element);
         this.again.update({ url: about.url, title: fill(text.again_title, { map: mapTitle }) }, this.columns.label, this.dark);
         return;
       }
@@ -307,10 +313,11 @@ class Explore {
 
   overlay() {
     const pen = this.map?.overlay?.getContext("2d");
-    if (!pen || !this.columns) return;
+    if (!pen || !this.columns?.x) return;
     const [width, height] = this.map.size();
     pen.clearRect(0, 0, width, height);
     this.sprites.draw(pen, this.map, this.columns);
+    this.map.drawPath(pen);
     if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
     const ghosts = this.data.colourBy === "stability" ? [this.haunted, this.ghosts].filter(Boolean) : [];
     for (const one of ghosts) this.drawGhosts(pen, one);
@@ -408,6 +415,7 @@ class Explore {
       const share = 0.5 - 0.5 * Math.cos(Math.PI * (position - leg));
       const [a, b] = [stops[leg % stops.length], stops[(leg + 1) % stops.length]];
       const place = [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])];
+      if (this.map.camera) this.map.turn(0.006, 0);
       this.look(place, this.map.toPixel(place), now);
     };
     requestAnimationFrame(wander);
@@ -472,7 +480,7 @@ class Explore {
     }
     this.clicked = { now, pixel };
     this.askGhosts(this.map.rowAt(place, REACH), true);
-    this.pin({ at: place }, this.clicked);
+    this.pin({ at: this.map.lift(place) }, this.clicked);
   }
 
   share(pins) {
@@ -537,7 +545,7 @@ class Explore {
   }
 
   select(polygon, hidden) {
-    this.setStateValue("selection", polygon ? { seq: ++this.seq, polygon, hidden } : null);
+    this.setStateValue("selection", polygon ? { seq: ++this.seq, polygon, hidden, ...this.map.camera?.view() } : null);
   }
 
   keys() {
@@ -545,13 +553,18 @@ class Explore {
     this.field.addEventListener("keydown", (event) => {
       if (event.target !== this.field || !this.columns) return;
       const step = event.shiftKey ? 40 : 8;
+      const turns = { ArrowLeft: [0.15, 0], ArrowRight: [-0.15, 0], ArrowUp: [0, 0.15], ArrowDown: [0, -0.15] };
+      if (event.altKey && turns[event.key] && this.map.camera) {
+        event.preventDefault();
+        return this.map.turn(...turns[event.key]);
+      }
       const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
       if (moves[event.key]) {
         const [width, height] = this.map.size();
         const [x, y] = this.map.toPixel(this.place ?? this.map.toPlace([width / 2, height / 2]));
         const pixel = [Math.min(width, Math.max(0, x + moves[event.key][0])), Math.min(height, Math.max(0, y + moves[event.key][1]))];
         this.hover(this.map.toPlace(pixel), pixel, event.timeStamp);
-      } else if (event.key === "Enter" || event.key === " ") this.place && this.pin({ at: this.place });
+      } else if (event.key === "Enter" || event.key === " ") this.place && this.pin({ at: this.map.lift(this.place) });
       else if (event.key === "+" || event.key === "=") this.map.zoom(0.7);
       else if (event.key === "-") this.map.zoom(1 / 0.7);
       else if (event.key === "0") this.map.reset();

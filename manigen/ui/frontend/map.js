@@ -2,9 +2,11 @@
 //
 // Positions on it have no units, so there are no axes and no grid. The first paint is a plain canvas, drawn as soon as
 // the columns arrive, and it zooms and pans by itself; Plotly, whose start holds the page up for a second, takes over once
-// the hand rests. Hover works on both, anywhere, also where no point is.
+// the hand rests. Hover works on both, anywhere, also where no point is. A 3-D map, and one that stands beside another,
+// stays on the canvas: it turns there, it can be lassoed there, and a page has few WebGL contexts to give away.
 
 import { element, MOVE } from "./parts.js";
+import { Camera, NEARNESS, spaceFigure } from "./space.js";
 
 export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#44BB99",
   "#8C8C8C", "#7755CC", "#B5651D", "#DD99BB"];
@@ -15,6 +17,7 @@ const MARGIN = 0.06;
 const PATIENCE = 2000; // ms that Plotly waits for the first picture
 const REST = 300; // ms without a move, after which a hand rests
 const OPACITY = 0.62; // of a point
+const TURN = 0.008; // radians that a 3-D map turns for a pixel
 
 // Have the browser fetch plotly.js, and not yet run it: that would hold up the first paint.
 export function expectPlotly(url) {
@@ -60,15 +63,19 @@ export async function loadColumns(url) {
   if (!response.ok) throw new Error((await response.text()).slice(0, 300));
   const columns = columnsOf(await response.arrayBuffer());
   const { header } = columns;
+  columns.dims = header.columns.find(({ name }) => name === "points").shape[1];
+  if (columns.dims === 3) return columns; // the camera says where its points are seen
   const [x, y] = [new Float32Array(header.codes), new Float32Array(header.codes)];
   for (let i = 0; i < x.length; i++) [x[i], y[i]] = [columns.points[2 * i], columns.points[2 * i + 1]];
   return { ...columns, x, y };
 }
 
 export class MapView {
-  // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null), moved() }
-  constructor(root, on) {
+  // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null, hidden), moved() }
+  // A `plain` one stays on its canvas.
+  constructor(root, on, plain = false) {
     this.on = on;
+    this.plain = plain;
     this.mode = "pan";
     this.hidden = new Set();
     this.plot = element("div", "mg-plot");
@@ -90,12 +97,18 @@ export class MapView {
   // Show other columns: a new map of the same codes, or another model's.
   // Plotly, whose start holds the page up for a second, begins `after` a promise, and in any case soon.
   async show(columns, { plotlyUrl, colourBy, classes, dark, after = null }) {
-    const [n, x, y] = [columns.x.length, columns.x, columns.y];
     const fresh = this.columns !== columns;
+    if (fresh) {
+      this.camera = columns.dims === 3 ? new Camera(columns.points) : null;
+      if (this.camera) Object.assign(columns, { x: this.camera.x, y: this.camera.y });
+      if (this.camera && this.drawn) this.leavePlotly();
+    }
+    const [n, x, y] = [columns.x.length, columns.x, columns.y];
     if (fresh || dark !== this.dark) this.shading = null;
     Object.assign(this, { columns, colourBy, classes, dark, n });
     if (fresh) {
       this.identity = Math.random();
+      this.path = null;
       this.frameAll(x, y);
       this.groups = groupsOf(columns.label, classes.length);
       this.order = [...this.groups.keys()];
@@ -105,6 +118,13 @@ export class MapView {
     this.movable = Boolean(plotlyUrl); // a small map that is only looked at stays a picture
     if (!this.drawn) this.paint();
     if (!this.movable) return;
+    if (this.alone) {
+      await breath();
+      if (this.columns !== columns) return;
+      if (!this.camera) this.shading ??= shade(x, y, columns.label, this.box, dark);
+      this.paint();
+      return this.on.moved?.();
+    }
     if (!this.drawn) await Promise.race([after, new Promise((done) => setTimeout(done, PATIENCE))]);
     await breath(); // the points are on screen before anything heavy
     if (this.columns !== columns) return;
@@ -123,8 +143,23 @@ export class MapView {
     if (!this.drawn) await breath();
   }
 
+  // Whether the canvas is all there will be.
+  get alone() {
+    return this.plain || Boolean(this.camera);
+  }
+
+  leavePlotly() {
+    window.Plotly.purge(this.plot);
+    this.drawn = this.raster.hidden = false;
+  }
+
   frameAll(x, y) {
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
+    const reach = this.camera?.reach;
+    if (reach) {
+      this.box = { x0: -reach, x1: reach, y0: -reach, y1: reach };
+      return this.fit();
+    }
     for (let i = 0; i < x.length; i++) {
       if (x[i] < x0) x0 = x[i];
       if (x[i] > x1) x1 = x[i];
@@ -151,7 +186,9 @@ export class MapView {
     return (this.known ??= [Math.max(this.root.clientWidth, 1), Math.max(this.root.clientHeight, 1)]);
   }
 
-  toPixel([x, y]) {
+  // A place in space is seen where its shadow lies.
+  toPixel(place) {
+    const [x, y] = this.camera && place.length === 3 ? this.camera.project(place) : place;
     const [width, height] = this.size();
     const { x0, x1, y0, y1 } = this.view;
     return [((x - x0) / (x1 - x0)) * width, ((y1 - y) / (y1 - y0)) * height];
@@ -161,6 +198,19 @@ export class MapView {
     const [width, height] = this.size();
     const { x0, x1, y0, y1 } = this.view;
     return [x0 + (px / width) * (x1 - x0), y1 - (py / height) * (y1 - y0)];
+  }
+
+  // The place of the map behind one on the screen's plane: in space there are many, and the foremost point decides.
+  lift(place) {
+    if (!this.camera) return place;
+    const { label } = this.columns;
+    return this.camera.lift(place, (this.view.x1 - this.view.x0) / this.size()[0], (i) => !this.hidden.has(label[i]));
+  }
+
+  turn(yaw, pitch) {
+    this.camera.turn(yaw, pitch);
+    this.middles = this.path = null;
+    this.repaint();
   }
 
   colourOf(label) {
@@ -175,17 +225,19 @@ export class MapView {
     if (this.raster.width !== wide || this.raster.height !== high) Object.assign(this.raster, { width: wide, height: high });
     const points = new OffscreenCanvas(wide, high);
     const image = new ImageData(wide, high);
-    const spot = stamp((ratio * this.pointSize()) / 2, wide);
     const { x, y, label } = this.columns;
     const { x0, x1, y0, y1 } = this.view;
     const [sx, sy] = [wide / (x1 - x0), high / (y1 - y0)];
     const colour = this.colours();
     const hollow = this.columns.hollow ?? new Uint8Array(x.length);
-    const ring = stamp((ratio * (this.pointSize() + 2)) / 2, wide, ratio * 1.2);
-    for (const [group, rows] of this.groups) {
-      if (this.hidden.has(group)) continue;
-      for (const i of rows)
-        dot(image, hollow[i] ? ring : spot, Math.floor((x[i] - x0) * sx), Math.floor((y1 - y[i]) * sy), colour(i, label[i]));
+    const looks = (this.camera ? NEARNESS : [{ size: 1, ink: 1 }]).map(({ size, ink }) => [
+      stamp((ratio * size * this.pointSize()) / 2, wide, 0, ink), stamp((ratio * (size * this.pointSize() + 2)) / 2, wide, ratio * 1.2, ink)]);
+    const lay = (i, look) => dot(image, look[hollow[i]], Math.floor((x[i] - x0) * sx), Math.floor((y1 - y[i]) * sy), colour(i, label[i]));
+    if (this.camera) {
+      const { order, level } = this.camera;
+      for (const i of order) if (!this.hidden.has(label[i])) lay(i, looks[level[i]]);
+    } else {
+      for (const [group, rows] of this.groups) if (!this.hidden.has(group)) for (const i of rows) lay(i, looks[0]);
     }
     points.getContext("2d").putImageData(image, 0, 0);
     const pen = this.raster.getContext("2d");
@@ -197,14 +249,32 @@ export class MapView {
     }
     pen.drawImage(points, 0, 0, width, height);
     if (this.movable && !this.values()) this.write(pen);
-    this.root.dataset.painted = "raster";
+    this.root.dataset.painted = this.alone ? "canvas" : "raster";
+    this.paints = (this.paints ?? 0) + 1;
   }
 
-  // What Plotly shows, on the page's own background; null before it is there.
-  figure() {
-    if (!this.drawn) return null;
+  // What Plotly shows, on the page's own background; null before it is there. Of a 3-D map, what it would show.
+  async figure(plotlyUrl) {
     const paper = this.dark ? "#12141a" : "#ffffff";
+    if (this.camera) {
+      await loadPlotly(plotlyUrl);
+      return spaceFigure(this.spaceTraces(), this.camera, paper);
+    }
+    if (!this.drawn) return null;
     return { data: this.plot.data, layout: { ...this.plot.layout, paper_bgcolor: paper, plot_bgcolor: paper, selections: [] } };
+  }
+
+  spaceTraces() {
+    const { points } = this.columns;
+    const values = this.values();
+    const [low, high] = values ? spread(values) : [0, 1];
+    return this.order.filter((group) => !this.hidden.has(group)).map((group) => {
+      const rows = this.groups.get(group);
+      const [x, y, z] = [0, 1, 2].map((axis) => Float32Array.from(rows, (i) => points[3 * i + axis]));
+      const marker = { size: this.pointSize() / 1.6, opacity: 0.8, line: { width: 0 }, color: values ? pick(values, rows) : this.colourOf(group) };
+      if (values) Object.assign(marker, { colorscale: EVEN, cmin: low, cmax: high });
+      return { type: "scatter3d", mode: "markers", x, y, z, marker, hoverinfo: "name", name: this.classes[group] ?? "" };
+    });
   }
 
   // Show a place with so many units of the map around it.
@@ -223,7 +293,9 @@ export class MapView {
   repaint() {
     this.painting ??= requestAnimationFrame(() => {
       this.painting = null;
-      if (!this.drawn) this.paint();
+      if (this.drawn) return;
+      this.paint();
+      if (this.camera) this.on.moved?.();
     });
   }
 
@@ -366,12 +438,15 @@ export class MapView {
   }
 
   reset() {
+    this.camera?.home();
+    this.middles = null;
     this.fit();
     this.setView(this.view);
   }
 
   setMode(mode) {
     this.mode = mode;
+    this.path = null;
     this.wanted ||= mode !== "pan"; // only Plotly can select
     if (this.drawn) window.Plotly.relayout(this.plot, { dragmode: mode, ...(mode === "pan" ? { selections: [] } : {}) });
     this.root.dataset.mode = mode;
@@ -402,7 +477,34 @@ export class MapView {
     if (polygon) this.on.select?.(thin(polygon, 160), [...this.hidden]);
   }
 
+  // A lasso or a box drawn on the canvas, where Plotly is not asked: from pixels to places.
+  trace(pixel) {
+    if (this.mode === "lasso") this.path.push(pixel);
+    else this.path.splice(1, 4, [pixel[0], this.path[0][1]], pixel, [this.path[0][0], pixel[1]]);
+    this.on.moved?.();
+  }
+
+  traced() {
+    const path = this.path;
+    if (path.length < 3) this.path = null;
+    else this.on.select?.(thin(path.map((pixel) => this.toPlace(pixel)), 160), [...this.hidden]);
+    this.on.moved?.();
+  }
+
+  drawPath(pen) {
+    if (!this.path) return;
+    pen.beginPath();
+    for (const pixel of this.path) pen.lineTo(...pixel);
+    pen.closePath();
+    pen.setLineDash([4, 4]);
+    pen.lineWidth = 1.5;
+    pen.strokeStyle = this.dark ? "#fff" : "#222";
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
   clearSelection() {
+    this.path = null;
     if (this.drawn) window.Plotly.relayout(this.plot, { selections: [] });
     this.on.select?.(null);
   }
@@ -436,11 +538,16 @@ export class MapView {
     };
     let down = null;
     let grip = null; // the place at which the canvas was taken hold of
+    let tracing = false;
     this.root.addEventListener(MOVE, (event) => {
       if (!this.columns) return;
       const pixel = pixelOf(event);
-      if (grip && !this.drawn) {
-        const [[ax, ay], [bx, by]] = [grip, this.toPlace(pixel)];
+      if (tracing) this.trace(pixel);
+      else if (grip && this.camera && !event.shiftKey) {
+        this.turn((grip.pixel[0] - pixel[0]) * TURN, (pixel[1] - grip.pixel[1]) * TURN);
+        grip.pixel = pixel;
+      } else if (grip && !this.drawn) {
+        const [[ax, ay], [bx, by]] = [grip.place, this.toPlace(pixel)];
         const { x0, x1, y0, y1 } = this.view;
         this.setView({ x0: x0 + ax - bx, x1: x1 + ax - bx, y0: y0 + ay - by, y1: y1 + ay - by });
       }
@@ -454,8 +561,10 @@ export class MapView {
       if (this.on.grab?.(this.toPlace(down), down)) {
         event.stopPropagation();
         event.preventDefault();
-      } else if (!this.drawn && this.movable && this.columns && this.mode === "pan") {
-        grip = this.toPlace(down);
+      } else if (!this.drawn && this.movable && this.columns && event.target.closest(".mg-map") === this.root && (this.mode === "pan" || this.alone)) {
+        tracing = this.mode !== "pan";
+        if (tracing) this.path = [down];
+        else grip = { place: this.toPlace(down), pixel: down };
         this.root.setPointerCapture(event.pointerId);
       }
     }, true);
@@ -468,7 +577,10 @@ export class MapView {
       if (!down) return;
       const pixel = pixelOf(event);
       const still = Math.hypot(pixel[0] - down[0], pixel[1] - down[1]) < 4;
+      const traced = tracing;
       down = grip = null;
+      tracing = false;
+      if (traced && this.path) this.traced();
       if (this.on.drop?.(still)) return;
       if (still && this.columns) this.on.pin?.(this.toPlace(pixel), pixel);
     }, true);
@@ -547,16 +659,16 @@ function shade(x, y, label, box, dark, side = 160) {
   return big;
 }
 
-// A round point of `radius` px on an image of `width`, or a ring of that `line`: how far each of its pixels lies from its
-// middle, and how opaque it is.
-function stamp(radius, width, line = 0) {
+// A round point of `radius` px on an image of `width`, or a ring of that `line`, with so much `ink`: how far each of its
+// pixels lies from its middle, and how opaque it is.
+function stamp(radius, width, line = 0, ink = 1) {
   const reach = Math.ceil(radius);
   const [steps, covers] = [[], []];
   for (let dy = -reach; dy <= reach; dy++)
     for (let dx = -reach; dx <= reach; dx++) {
       const far = Math.hypot(dx, dy);
       const inner = line ? Math.min(1, Math.max(0, far - (radius - line - 0.5))) : OPACITY;
-      const cover = inner * Math.min(1, Math.max(0, radius + 0.5 - far));
+      const cover = ink * inner * Math.min(1, Math.max(0, radius + 0.5 - far));
       if (cover < 0.02) continue;
       steps.push(4 * (dy * width + dx));
       covers.push(cover);

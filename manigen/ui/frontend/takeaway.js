@@ -9,7 +9,7 @@ export async function take(kind, { map, columns, data }) {
   const name = `${data.model}-${data.map}`;
   if (kind === "npz") return save(data.exportUrl, `${name}.npz`);
   if (kind === "csv") return give(new Blob([table(columns, data.classes)], { type: "text/csv" }), `${name}.csv`);
-  const figure = map.figure();
+  const figure = await map.figure(data.plotlyUrl);
   if (!figure) return null; // Plotly is not there yet
   const [width, height] = map.size();
   if (kind === "html") return give(new Blob([await page(figure, data, name)], { type: "text/html" }), `${name}.html`);
@@ -21,11 +21,12 @@ export async function take(kind, { map, columns, data }) {
 function table(columns, classes) {
   const more = ["error", "distance", "intruders", "torn", "recall", "density", "area", "stability"].filter((name) => columns[name]);
   const { splits } = columns.header;
-  const lines = [["row", "split", "data_row", "label", "class", "x", "y", ...more, "hollow"].join(",")];
+  const { dims, points } = columns;
+  const lines = [["row", "split", "data_row", "label", "class", ...["x", "y", "z"].slice(0, dims), ...more, "hollow"].join(",")];
   for (let i = 0; i < columns.x.length; i++) {
     const label = columns.label[i];
     const name = `"${String(classes[label] ?? "").replaceAll('"', '""')}"`;
-    lines.push([i, splits[columns.split[i]], columns.data_row[i], label, name, columns.x[i], columns.y[i],
+    lines.push([i, splits[columns.split[i]], columns.data_row[i], label, name, ...points.subarray(dims * i, dims * i + dims),
       ...more.map((column) => (Number.isFinite(columns[column][i]) ? columns[column][i].toPrecision(5) : "")),
       columns.hollow ? columns.hollow[i] : ""].join(","));
   }
