@@ -75,7 +75,7 @@ def on_model(name: str, pairs: int, seed: int) -> dict[str, Any]:
             taken.append(ms)
     together, ways = timed(lambda: paths.between(starts, ends, "pullback", KNOTS, generator.decode, near))
     country = roads.country
-    energy = _pull._energy(manifold, country.centre, country.unit, None)
+    energy = _pull.Slope(manifold.decode, generator, country.centre, country.unit)
     ours = np.stack([(way.codes.astype(float) - country.centre) / country.unit for way in ways])
     best = _descent.descend(energy, ours, LONG, 1e-7).energy
     value, _, _ = energy(ours, np.arange(len(ours)))

@@ -9,7 +9,9 @@ reconstructions of the ends score.
 
 Nearer than that is no nearer: of kinds that reach the floor, the sharpest is taken.
 
-Pairs and pictures are those of even rows of the test split; a benchmark takes the odd ones, on which nothing is chosen.
+It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
+others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
+was chosen; a benchmark takes the odd ones.
 """
 
 from __future__ import annotations
@@ -25,18 +27,22 @@ from manigen import files, measures, paths, seeds, weights
 from manigen.errors import NotPossible
 from manigen.measures.sharpness import steepness
 from manigen.nearest import Nearest
+from manigen.paths.base import PIXELS, RULERS
 
 PAIRS, FRAMES, SEEN = 24, 33, 9  # walks of each kind, codes of a walk, and pictures of its middle half that are judged
 LONGEST = 1.5  # times the straight walk's length that the chosen kind's may have at most
 LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, length is no objection
 FEWEST = 64  # held-out pictures, below which a choice would be chance
+KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
+JUDGES = 5000  # of the pictures that judge a choice, at most
 NEIGHBOUR = 3  # the held-out picture by whose distance a picture is judged: the nearest alone is chance
 
-GRID: tuple[tuple[str, dict[str, float]], ...] = (
+GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("straight", {}),
     ("great_circle", {}),
     ("graph", {}),
-    ("pullback", {}),
+    *(("pullback", {"ruler": ruler}) for ruler in RULERS),
+    *(("pullback", {"ruler": ruler, "caution": fear}) for ruler in ("features", "encoder") for fear in (1.0, 2.0)),
     ("fog", {}),
     *(("density", {"fear": fear, "bandwidth": width}) for width in (0.5, 0.6, 0.8) for fear in (1.0, 2.0, 4.0)),
 )
@@ -58,7 +64,13 @@ class Ground:
         """Return a path of `kind` between each pair of ends, its pictures changing evenly."""
         generator, members = self.generator, paths.members_of(self.generator)
         starts, ends = self.starts[:pairs], self.ends[:pairs]
-        return paths.between(starts, ends, kind, FRAMES, generator.decode, self.taught, True, members, **knobs)
+        rulers = paths.rulers_of(generator)
+        return paths.between(starts, ends, kind, FRAMES, generator.decode, self.taught, True, members, rulers, **knobs)
+
+    @property
+    def floor(self) -> float:
+        """What the model's own reconstructions of the ends score."""
+        return self.far(np.asarray(self.generator.decode(np.concatenate([self.starts, self.ends]))))
 
     def judge(self, ways: list[paths.Trace]) -> dict[str, float]:
         """Return what walks are worth: all figures are means over pairs."""
@@ -93,14 +105,29 @@ class Ground:
 
 
 def ground(
-    generator: Any, codes: weights.Codes, test: Any, pairs: int = PAIRS, seed: int = 0, odd: bool = False
+    generator: Any,
+    codes: weights.Codes,
+    images: Any,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    odd: bool = False,
+    kept_back: bool = False,
 ) -> Ground:
     """Return `pairs` of held-out codes of different classes, where there are classes, and the pictures to judge by.
 
+    `images` are those of the test split, of which the even or the `odd` rows are taken; with `kept_back` those of the
+    train split, of which every fifth with a code is an end or judges, and so do others that have none.
     Raises `NotPossible` where the model encodes no pictures, or too few are held out.
     """
-    rows = np.flatnonzero((codes.split == 1) & (codes.rows % 2 == int(odd)))
-    if len(rows) < FEWEST:
+    if kept_back:
+        rows = np.flatnonzero((codes.split == 0) & (codes.rows % KEPT == 0))
+        taught = codes.z[(codes.split == 0) & (codes.rows % KEPT != 0)]
+        judges = np.setdiff1d(np.arange(len(images)), codes.rows[(codes.split == 0) & (codes.rows % KEPT != 0)])
+        judges = np.sort(seeds.numpy_stream(seed, 6).permutation(judges)[:JUDGES])
+    else:
+        rows, taught = np.flatnonzero((codes.split == 1) & (codes.rows % 2 == int(odd))), codes.taught
+        judges = np.arange(int(odd), len(images), 2)
+    if len(rows) < FEWEST or not len(taught):
         raise NotPossible(
             "A geodesic is chosen on held-out pictures, and this model has too few codes of such pictures."
         )
@@ -112,55 +139,86 @@ def ground(
         if len(found) < pairs and (not several or labels[first] != labels[second]):
             found.append((int(first), int(second)))
     ends = np.array(found)
-    x = np.asarray(test.x)
-    others = np.setdiff1d(np.arange(int(odd), len(x), 2), codes.rows[ends].ravel())
+    x = np.asarray(images.x)
+    others = np.setdiff1d(judges, codes.rows[ends].ravel())
     held_out = x[others].reshape(len(others), -1).astype(np.float32) / np.float32(255)
-    extractor = measures.Context(generator, test, n=min(len(x), 1000)).extractor
-    return Ground(generator, Nearest(codes.taught), codes.z[ends[:, 0]], codes.z[ends[:, 1]], held_out, extractor)
+    extractor = measures.Context(generator, images, n=min(len(x), 1000)).extractor
+    return Ground(generator, Nearest(taught), codes.z[ends[:, 0]], codes.z[ends[:, 1]], held_out, extractor)
 
 
-def choose(on: Ground, progress: Callable[[str], None] = lambda words: None) -> dict[str, Any]:
+def choose(
+    on: Ground, shown: Ground | None = None, progress: Callable[[str], None] = lambda words: None
+) -> dict[str, Any]:
     """Return what a model's card says of its walks: the best kind, its knobs, the reason, and every kind's figures.
 
-    Kinds a model cannot walk (no ensemble, no fog) are left out.
+    The kind and its knobs are chosen `on` one ground; the figures are those on the ground that is `shown`, where one is
+    given, else on the same. Kinds a model cannot walk (no ensemble, no fog; no critic, no ruler of one) are left out.
     """
-    tried: list[tuple[str, dict[str, float], dict[str, float]]] = []
+    tried = []
     for kind, knobs in GRID:
-        if kind == "fog" and paths.members_of(on.generator) is None:
-            continue
-        progress(f"walking {kind} " + " ".join(f"{name} {value:g}" for name, value in knobs.items()))
-        tried.append((kind, knobs, on.judge(on.walk(kind, knobs))))
-    straight = tried[0][2]
-    floor = on.far(np.asarray(on.generator.decode(np.concatenate([on.starts, on.ends]))))
-    able = [
-        one for one in tried if one[0] in CHOSEN_FROM and one[2]["length"] <= LONGEST * max(straight["length"], 1e-9)
-    ]
-    if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
-        able = [one for one in tried if one[0] in CHOSEN_FROM]
-    reached = [one for one in able if one[2]["held_out_distance"] <= floor]
-    best = min(able or [tried[0]], key=lambda one: one[2]["held_out_distance"])
-    if reached:
-        best = max(reached, key=lambda one: one[2]["sharpness"])
+        if able(on.generator, kind, knobs):
+            progress(f"walking {kind} " + " ".join(f"{name} {value}" for name, value in knobs.items()))
+            tried.append((kind, knobs, on.judge(on.walk(kind, knobs))))
+    best = _best(tried, on.floor)
+    settings: dict[str, dict[str, Any]] = {}  # of every kind those that did best
     figures: dict[str, dict[str, Any]] = {}
     for kind, knobs, told in tried:
-        if kind not in figures or (kind, knobs) == best[:2] or _better(told, figures[kind], best[0] == kind):
-            figures[kind] = {**told, "knobs": knobs}
-    others = {kind: told["held_out_distance"] for kind, told in figures.items() if kind != best[0]}
-    listed = ", ".join(f"{value:.3f} ({kind})" for kind, value in sorted(others.items(), key=lambda item: item[1]))
-    told = best[2]
-    share = told["length"] / max(straight["length"], 1e-9)
-    reason = (
-        f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
-        f"own reconstructions {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
-        f"{len(on.starts)} pairs."
-        + (" Of the kinds that reach the reconstructions the sharpest is taken." if reached else "")
-    )
+        name = named(kind, knobs)
+        if name not in figures or (kind, knobs) == best[:2] or _better(told, figures[name], named(*best[:2]) == name):
+            figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
+    if shown is not None:
+        for name, chosen in settings.items():
+            progress(f"showing {name}")
+            figures[name] = {**shown.judge(shown.walk(chosen["kind"], chosen["knobs"])), "knobs": chosen["knobs"]}
+    ground_of_figures = shown or on
     return {
         "geodesic": best[0],
         "geodesic_knobs": best[1],
-        "geodesic_reason": reason,
-        "walks": {"pairs": len(on.starts), "floor": floor, "kinds": figures},
+        "geodesic_reason": _reason(named(*best[:2]), figures, ground_of_figures, shown is not None),
+        "walks": {"pairs": len(ground_of_figures.starts), "floor": ground_of_figures.floor, "kinds": figures},
     }
+
+
+def able(generator: Any, kind: str, knobs: Mapping[str, Any]) -> bool:
+    """Say whether a model can walk a kind so: fog takes an ensemble, a ruler what it measures with."""
+    if kind == "fog":
+        return paths.members_of(generator) is not None
+    return knobs.get("ruler", PIXELS) in {PIXELS, *paths.rulers_of(generator)}
+
+
+def named(kind: str, knobs: Mapping[str, Any]) -> str:
+    """Return under which name a kind's figures stand: with its ruler, where that is not pixels.
+
+    >>> named("pullback", {"ruler": "critic"}), named("pullback", {"ruler": "features", "caution": 1.0})
+    ('pullback, critic', 'pullback, features, cautious')
+    """
+    ruler = knobs.get("ruler", PIXELS)
+    words = [kind, *([ruler] if ruler != PIXELS else []), *(["cautious"] if knobs.get("caution") else [])]
+    return ", ".join(words)
+
+
+def _best(tried: list[tuple[str, dict[str, Any], dict[str, float]]], floor: float) -> tuple[str, dict[str, Any], Any]:
+    """The nearest to held-out pictures of those that are not too long; of those that reach the floor the sharpest."""
+    longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
+    able = [one for one in tried if one[0] in CHOSEN_FROM and one[2]["length"] <= longest]
+    if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
+        able = [one for one in tried if one[0] in CHOSEN_FROM]
+    reached = [one for one in able if one[2]["held_out_distance"] <= floor]
+    if reached:
+        return max(reached, key=lambda one: one[2]["sharpness"])
+    return min(able or [tried[0]], key=lambda one: one[2]["held_out_distance"])
+
+
+def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, unseen: bool) -> str:
+    told, floor = figures[best], on.floor
+    others = {name: one["held_out_distance"] for name, one in figures.items() if name != best}
+    listed = ", ".join(f"{value:.3f} ({name})" for name, value in sorted(others.items(), key=lambda item: item[1]))
+    share = told["length"] / max(figures["straight"]["length"], 1e-9)
+    return (
+        f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
+        f"own reconstructions {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
+        f"{len(on.starts)} pairs." + (" It was chosen on training pictures that were kept back." if unseen else "")
+    )
 
 
 def _better(told: Mapping[str, Any], than: Mapping[str, Any], chosen: bool) -> bool:

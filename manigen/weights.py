@@ -182,7 +182,7 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from manigen import foreign, models, samplers
+    from manigen import foreign, measures, models, samplers
 
     folder = folder_of(name_or_folder)
     card = info(folder)
@@ -199,6 +199,7 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
     generator.name = card["name"]
     if SAMPLER in card["files"]:
         generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
+    generator.features_of = measures.reader(str(card["data"].get("name", "")), generator.shape)
     if "geodesic" in card:
         generator.geodesic, generator.geodesic_knobs = card["geodesic"], dict(card.get("geodesic_knobs", {}))
     return generator.to(device or "cpu").eval().requires_grad_(False)

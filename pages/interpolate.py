@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 from manigen import paths
+from manigen.cards import Value
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
-from manigen.ui import cache, components, pickers, state, upload, walks
+from manigen.ui import cache, components, pickers, state, turning, upload, walks
 from manigen.ui.text import all_text, card_text, text
 
 model = pickers.model()
@@ -86,6 +87,18 @@ def choose_ends() -> None:
         add_end(code)
 
 
+def tune(kinds: list[str], told: dict[str, dict[str, Value]]) -> None:
+    """Show the knobs of the kinds on screen; what a hand turns goes into the link."""
+    for kind in kinds:
+        if not known[kind].knobs:
+            continue
+        st.markdown(f"**{titles[kind]}**")
+        for knob in known[kind].knobs:
+            told[kind][knob.name] = turning.turn(f"walk:{model}:{kind}", knob, told[kind][knob.name])
+    if not any(known[kind].knobs for kind in kinds):
+        st.caption(text("tune_none"))
+
+
 def export(opened: Opened, kinds: list[str]) -> None:
     """Show a button for each kind of file; a file is made when its button is pressed."""
     ends = state.ends(model)["codes"]
@@ -93,7 +106,7 @@ def export(opened: Opened, kinds: list[str]) -> None:
         st.caption(text("export_needs_two"))
         return
     even = state.from_link("even") == "1"
-    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")), even)
+    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")), even, told)
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
     there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")
@@ -133,7 +146,7 @@ begin()
 ends = state.ends(model)
 legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
-    with st.container(width=310):
+    with st.container(width=240):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
         map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
@@ -142,10 +155,14 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         offered = [*known, *([walks.MIXED] if len(legs) > 1 else [])]
         titles[walks.MIXED] = text("walk_mixed")
         kinds = pickers.several("kinds", offered, titles, walks.favourites(card.get("geodesic"), list(known)))
+    spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED else name for name in kinds]
+    told = walks.knobs_from_link(state.from_link("knobs"), card)
+    with st.popover(text("tune"), icon=":material/tune:", help=text("tune_help")):
+        tune([name for name in known if any(name in kind.split(paths.MIX) for kind in spelled_kinds)], told)
     with st.popover(text("choose_ends"), icon=":material/add_location_alt:"):
         choose_ends()
     with st.popover(text("export"), icon=":material/download:"):
-        export(opened, [paths.MIX.join(legs) if name == walks.MIXED else name for name in kinds])
+        export(opened, spelled_kinds)
 
 t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
 components.mount(
@@ -160,7 +177,8 @@ components.mount(
         "kinds": [
             {
                 "name": name,
-                "spelled": paths.MIX.join(legs) if name == walks.MIXED else name,
+                "spelled": spelled_kinds[kinds.index(name)],
+                "knobs": walks.knobs_of(name, told, legs),
                 "title": titles[name],
                 "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
                 "colour": offered.index(name),
@@ -183,4 +201,12 @@ components.mount(
 )
 spelled = state.codes_to_link(ends["codes"])
 st.session_state["read:walk"] = spelled
-state.to_link(model=model, map=map_name, kinds="~".join(kinds), walk=spelled, t=repr(t), even="1" if even else "0")
+state.to_link(
+    model=model,
+    map=map_name,
+    kinds="~".join(kinds),
+    knobs=walks.knobs_to_link(told, card),
+    walk=spelled,
+    t=repr(t),
+    even="1" if even else "0",
+)

@@ -74,6 +74,24 @@ def test_what_is_judged_by_is_neither_taught_nor_an_end_and_odd_rows_stay_unseen
         assert np.allclose(on.held_out * 255, test.x[others].reshape(len(others), -1), atol=1e-3)
 
 
+def test_it_is_chosen_on_training_pictures_that_no_road_has_seen_and_shown_on_others():
+    model, codes, test = circle()
+    train = Images(np.round(255 * ring(codes.z[codes.split == 0])).astype(np.uint8), codes.labels[:800],
+                   ("up", "down"), "circle", "train")  # fmt: skip
+    on = geodesic.ground(model, codes, train, 8, kept_back=True)
+    back = (codes.split == 0) & (codes.rows % geodesic.KEPT == 0)
+    assert len(on.taught.z) == 800 - back.sum()
+    assert all((codes.z[back] == end).all(axis=1).any() for end in [*on.starts, *on.ends])
+    shown = geodesic.ground(model, codes, test, 12)
+    told = geodesic.choose(on, shown)
+    assert told["walks"]["pairs"] == 12 and "kept back" in told["geodesic_reason"]
+    knobs = told["geodesic_knobs"]
+    assert told["walks"]["kinds"]["density"]["held_out_distance"] == pytest.approx(
+        shown.judge(shown.walk("density", knobs))["held_out_distance"]
+    )
+    assert "pullback, critic" not in told["walks"]["kinds"]  # it has none
+
+
 def test_too_few_held_out_pictures_are_refused_in_a_sentence():
     model, codes, test = circle(40)
     with pytest.raises(NotPossible, match="too few"):

@@ -539,6 +539,8 @@ def test_decode_rows_and_walk_answer_as_computed_by_hand(client: TestClient, liv
         x = plates.decode(np.array(header["codes"], np.float32)).reshape(9, -1)
         assert np.isclose(header["length"], np.linalg.norm(np.diff(x, axis=0), axis=1).sum(), rtol=1e-3)
         assert 0 < header["evenness"] <= 1 and header["converged"] is True and len(header["at"]) == 9
+        line.send_text(json.dumps({**WALK, "knobs": {"steps": 3}}))
+        assert "has no knob 'steps'" in json.loads(line.receive_text())["error"]
         mix, _ = ask(line, op="walk", id=4, model="plates", kind="straight+graph", ends=ends, steps=9, map="pca")
         assert mix["kind"] == "straight+graph" and mix["codes"][4] == header["codes"][4]
 

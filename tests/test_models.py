@@ -547,3 +547,19 @@ def test_a_grids_first_weights_let_a_signal_through_where_torchs_own_let_it_fade
         faded = model.decoder.logits(z).std(0).mean()
     assert 0.2 < fresh < 3
     assert faded < 0.05 * fresh
+
+
+def test_a_model_is_measured_with_what_it_has():
+    from manigen import weights
+
+    rulers = {name: weights.load(name).rulers for name in ("mnist-fusion", "mnist-vae", "mnist-gan", "bars-geometric")}
+    assert {name: sorted(known) for name, known in rulers.items()} == {
+        "mnist-fusion": ["critic", "encoder", "features"],
+        "mnist-vae": ["encoder", "features"],
+        "mnist-gan": ["critic", "features"],
+        "bars-geometric": ["encoder"],
+    }
+    x = torch.rand(3, 1, 28, 28, requires_grad=True)
+    for ruler in rulers["mnist-fusion"].values():
+        (slope,) = torch.autograd.grad(ruler(x).sum(), x)
+        assert slope.shape == x.shape and slope.abs().sum() > 0

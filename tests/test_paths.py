@@ -12,6 +12,7 @@ from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
 from manigen.paths import _descent, _pull, _roads
+from manigen.paths._density import Density
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
 from tests import oracles
@@ -487,6 +488,75 @@ def test_the_slope_by_torch_is_that_by_nudging_and_of_small_changes_of_the_energ
         back[0, 2, 1] -= 1e-2
         change = told[1](nudged, np.arange(2))[0][0] - told[1](back, np.arange(2))[0][0]
         assert g[0, 1, 1] == pytest.approx(change / 2e-2, rel=2e-2)
+
+
+def test_a_ruler_measures_what_it_sees_and_the_path_is_its_shortest():
+    bowl = SimpleNamespace(decode=lambda z: z, rulers={"features": _bowl})
+    start, end = np.array([1.0, 0.0], "f"), np.array([0.0, 1.0], "f")
+    straight = paths.walk(bowl, start, end, "pullback", 65)
+    seen = paths.walk(bowl, start, end, "pullback", 65, ruler="features")
+    assert np.abs(straight.codes.sum(1) - 1).max() < 1e-3
+    assert seen.converged
+    assert _length(_bowl(seen.codes)) < 0.9 * _length(_bowl(straight.codes))
+    with pytest.raises(BadInput, match=r"measured by a critic's features: .* pixels, features"):
+        paths.walk(bowl, start, end, "pullback", ruler="critic")
+
+
+def _bowl(x):
+    return np.concatenate([x, 6 * (x**2).sum(1, keepdims=True)], axis=1)  # to go around is shorter than down and up
+
+
+def _length(x):
+    return np.linalg.norm(np.diff(x.astype(float), axis=0), axis=1).sum()
+
+
+def test_a_ruler_that_torch_can_go_back_through_gives_the_path_of_one_it_cannot():
+    torch = pytest.importorskip("torch")
+    weight = torch.tensor(np.random.default_rng(2).normal(size=(7, 9)).astype("f"))
+    smooth = {"encoder": lambda x: torch.tanh(torch.as_tensor(x) @ weight)}
+    plain = {"encoder": lambda x: np.tanh(np.asarray(x) @ weight.numpy())}
+    ways = [paths.through(CODES[:2], "pullback", 33, SAME.decode, ruler="encoder", rulers=rulers).codes
+            for rulers in (smooth, plain)]  # fmt: skip
+    assert np.abs(ways[0] - ways[1]).max() < 0.02
+
+
+def test_with_caution_the_pull_back_geodesic_keeps_to_the_data_and_its_slope_is_that_of_small_steps():
+    ring = np.random.default_rng(4).uniform(0, 2 * np.pi, 600)
+    z = np.stack([np.cos(ring), np.sin(ring)], 1).astype("f")
+    bold, shy = (
+        paths.through([[-1, 0], [1, 0.1]], "pullback", 65, SAME.decode, z, caution=fear).codes for fear in (0.0, 2.0)
+    )
+    assert np.linalg.norm(bold, axis=1).min() < 0.2
+    assert np.linalg.norm(shy, axis=1).min() > 0.8
+    country = _roads.Country(z, 10)
+    angle = np.linspace(0, 2, 9)
+    chain = np.stack([np.cos(angle) * np.linspace(0.97, 1.04, 9), np.sin(angle)], 1)[None]
+    slow = _pull.Fear(Density(country.near.z, 3.0), 0.5, chain)
+    slope = _pull.Slope(SAME.decode, None, np.zeros(2), 1.0, None, slow)
+    _, told, _ = slope(chain, np.arange(1))
+    for knot, axis in ((1, 0), (4, 1), (7, 0)):
+        moved = [chain.copy(), chain.copy()]
+        moved[0][0, knot, axis] += 1e-4
+        moved[1][0, knot, axis] -= 1e-4
+        up, down = (slope(other, np.arange(1))[0][0] for other in moved)
+        assert told[0, knot - 1, axis] == pytest.approx((up - down) / 2e-4, rel=0.02, abs=0.02)
+
+
+def test_a_coarse_search_asks_for_fewer_pictures_and_meets_its_ends():
+    asked = []
+
+    def decode(z):
+        asked.append(len(z))
+        return np.tanh(z)
+
+    counts = []
+    for coarse in (True, False):
+        asked.clear()
+        way = paths.through(CODES[:2], "pullback", 33, decode, CODES, coarse=coarse)
+        assert (way.codes[[0, -1]] == CODES[:2]).all()
+        counts.append(sum(asked))
+        asked.clear()
+    assert counts[0] < counts[1] / 2
 
 
 def test_a_decoder_that_breaks_away_from_the_data_leaves_the_graph_path_and_says_so():

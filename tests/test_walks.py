@@ -130,6 +130,16 @@ def test_a_mixed_walk_has_a_kind_for_each_leg_whatever_a_link_says() -> None:
     assert walks.legs("density", 1, known) == []
 
 
+def test_what_is_turned_travels_in_a_link_and_nonsense_does_not() -> None:
+    card = {"geodesic": "density", "geodesic_knobs": {"fear": 4.0, "bandwidth": 0.8}}
+    told = walks.knobs_from_link("density.fear~3.5~pullback.ruler~critic~density.bandwidth~99~x.y~1~pullback", card)
+    assert told["density"] == {"fear": 3.5, "bandwidth": 0.8}
+    assert told["pullback"]["ruler"] == "critic"
+    assert walks.knobs_to_link(told, card) == "density.fear~3.5~pullback.ruler~critic"
+    assert walks.knobs_to_link(walks.knobs_from_link(None, card), card) is None
+    assert walks.knobs_of(walks.MIXED, told, ["density", "pullback"]) == told["density"] | told["pullback"]
+
+
 def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:
     known = ["straight", "great_circle", "graph"]
     assert walks.favourites("graph", known) == ["straight", "graph"]

@@ -209,10 +209,17 @@ class WalkWish(Wish):
         super().__init__(opened, ask, done, patient=True)
         fitted = None if ask.map is None else opened.map(ask.map)
         ends = [self._code(end, fitted) for end in ask.ends]
-        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, ask.even)
+        cards = paths.cards()
+        known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
+        if strange := sorted(set(ask.knobs) - known):
+            raise BadInput(f"{ask.kind} has no knob {strange[0][:60]!r}.")
+        walk = paths.walk_through(
+            opened.generator, ends, ask.kind, ask.steps, opened.taught, ask.even, ask.coarse, **ask.knobs
+        )
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
             "kind": walk.kind,
+            "coarse": ask.coarse,
             "codes": _tidy(walk.codes, EXACT),
             "distance": _tidy(far),
             "level": [level(float(value)) for value in far],

@@ -9,7 +9,8 @@ of a channel wins) and what the op needs:
     sweep   model, code, along [[...], ...] <= 64, here [...], at [...] <= 33, levels      pictures along lines of codes
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
     walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all;
-                                                        kind may be one for each leg: straight+graph
+                                                        kind may be one for each leg: straight+graph;
+                                                        with knobs {name: value}, and coarse for an answer at once
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     ping                                                           device and times, nothing else
 
@@ -30,7 +31,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ MOST_ENDS = 16
 MOST_STEPS = 257
 MOST_LINES, MOST_STOPS = 64, 33  # lines of a sweep, pictures on each; together at most MOST_PICTURES
 MOST_DRAWS = 64
-MOST_KNOBS = 24  # of a lesson
+MOST_KNOBS = 24  # of a lesson, or of a walk
 FARTHEST = 1e4  # largest number in a code or a place: beyond, squares of it leave float32
 RAW = 96 * 1024  # bytes of pictures that are sent as they are; more are compressed
 
@@ -117,6 +118,8 @@ class Walk(Ask):
     steps: int = 65
     map: str | None = None  # tell the codes' places on this map
     even: bool = False  # each step changes the picture equally
+    knobs: dict[str, int | float | str | bool] = field(default_factory=dict)
+    coarse: bool = False  # answer at once, not with the best
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,15 @@ class Message:
     def place(self, key: str) -> tuple[float, ...]:
         return numbers(self.get(key), key, (2, 3))
 
+    def knobs(self) -> dict[str, int | float | str | bool]:
+        knobs = self.entries.get("knobs", {})
+        if not isinstance(knobs, dict) or len(knobs) > MOST_KNOBS:
+            raise BadInput(f"knobs must be an object of at most {MOST_KNOBS} values.")
+        for value in knobs.values():
+            if not isinstance(value, bool | int | float | str) or len(str(value)) > 200:
+                raise BadInput("A knob's value must be a number, true or false, or a short text.")
+        return knobs
+
     def items(self, key: str, most: int, fewest: int = 1) -> list[Any]:
         value = self.get(key)
         if not isinstance(value, list) or not fewest <= len(value) <= most:
@@ -330,6 +342,8 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         ends=ends,
         steps=message.count("steps", 65, 2, MOST_STEPS),
         even=message.switch("even", False),
+        knobs=message.knobs(),
+        coarse=message.switch("coarse", False),
     )
 
 
@@ -343,16 +357,10 @@ def _end(entry: Any) -> End:
 
 
 def _scene(message: Message, common: dict[str, Any]) -> Scene:
-    knobs = message.entries.get("knobs", {})
-    if not isinstance(knobs, dict) or len(knobs) > MOST_KNOBS:
-        raise BadInput(f"knobs must be an object of at most {MOST_KNOBS} values.")
-    for value in knobs.values():
-        if not isinstance(value, bool | int | float | str) or len(str(value)) > 200:
-            raise BadInput("A knob's value must be a number, true or false, or a short text.")
     return Scene(
         **common,
         lesson=message.word("lesson"),
-        knobs=knobs,
+        knobs=message.knobs(),
         language=message.choice("language", ("en", "zh")) if "language" in message.entries else "en",
     )
 

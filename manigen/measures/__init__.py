@@ -38,6 +38,7 @@ from manigen.measures._context import Context, Result, Walker
 from manigen.measures._distortion import Distortion
 from manigen.measures._distortion import of as distortion
 from manigen.measures._features import make as train_features
+from manigen.measures._features import reader
 from manigen.measures._pullback import ellipses
 from manigen.measures._pullback import on_map as pulled_back
 from manigen.measures._stability import Stability
@@ -55,6 +56,7 @@ __all__ = [
     "of_generator",
     "of_map",
     "pulled_back",
+    "reader",
     "report",
     "train_features",
 ]

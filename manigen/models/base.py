@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, overload
@@ -49,6 +49,7 @@ class Generator(nn.Module):
     seed = 0
     geodesic = "straight"  # the kind of path that measured best, and its knobs
     geodesic_knobs: Mapping[str, Any] = MappingProxyType({})
+    features_of: Callable[[Tensor], Tensor] | None = None  # pictures to its data's classifier's features
     sampler: Sampler | None = None
     reject = 0.0  # the share of draws, at most 0.5, left out because the decoder is steepest there
 
@@ -141,6 +142,17 @@ class Generator(nn.Module):
         if not self.encodes:
             raise NotPossible(f"{self.name} ({self.family}) has no encoder: it makes pictures but cannot read one.")
         return self._in_chunks(self.encode_batch, checks.images(x, self.shape))
+
+    @property
+    def rulers(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What the change of a picture can be measured on beside its pixels, by name: each turns pictures into rows."""
+        found = {} if self.features_of is None else {"features": self.features_of}
+        if self.encodes:
+            found["encoder"] = self.encode_batch
+        critic = getattr(self, "critic", None)
+        if critic is not None and hasattr(critic, "features"):
+            found["critic"] = lambda x: critic.features(x - 0.5)
+        return found
 
     @property
     def members(self) -> int:

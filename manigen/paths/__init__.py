@@ -49,6 +49,11 @@ def members_of(generator: Any) -> Any:
     return getattr(generator, "members_batch", None) if getattr(generator, "members", 1) > 1 else None
 
 
+def rulers_of(generator: Any) -> Mapping[str, Any]:
+    """Return what lengths can be measured on beside pixels, by name: each turns pictures into flat rows."""
+    return getattr(generator, "rulers", None) or {}
+
+
 def cards() -> dict[str, Card]:
     """Return every kind of path's card by name."""
     return {name: module.card for name, module in discover(__name__).items()}
@@ -108,18 +113,21 @@ def walk_through(
     steps: int = 65,
     codes: Any = None,
     even: bool = False,
+    coarse: bool = False,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
 
-    `kind` may name one kind for each leg: "straight+density+straight".
+    `kind` may name one kind for each leg: "straight+density+straight". With `coarse` a search answers at once,
+    not with its best.
     """
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
     real = _nearest(codes)
     knobs = knobs_for(generator, kind) | knobs
-    trace = through(ends, kind, steps, generator.decode, real, even, members_of(generator), **knobs)
+    given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse}
+    trace = through(ends, kind, steps, generator.decode, real, even, **given, **knobs)
     return measured(trace, kind, generator.decode, real)
 
 
@@ -132,6 +140,8 @@ def through(
     even: bool = False,
     members: Any = None,
     smooth: bool = True,
+    rulers: Mapping[str, Any] | None = None,
+    coarse: bool = False,
     **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
@@ -140,7 +150,8 @@ def through(
     is met exactly. At the ends between the curve has no corners, unless `smooth` is False: see `_joints`. `kind` may
     name a kind for each leg in turn, "straight+density"; a knob goes to every kind that has one of that name. With
     `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are needed only by the
-    kinds that look at pictures or at real codes, `members` (see `members_of`) by those that compare several decoders.
+    kinds that look at pictures or at real codes, `members` (see `members_of`) by those that compare several decoders,
+    `rulers` (see `rulers_of`) by those that measure lengths otherwise than on pixels.
     Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
     """
     real = _nearest(codes)
@@ -148,7 +159,7 @@ def through(
     steps = checks.count(steps, "steps", 2, 100_000)
     if steps < len(stops):
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
-    manifold = Manifold(decode, real, members=members)
+    manifold = Manifold(decode, real, members, rulers or {}, coarse)
     at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
     counts = np.diff(at) + 1
     kinds = kind.split(MIX)[: len(counts)]
@@ -216,6 +227,8 @@ def between(
     codes: Any = None,
     even: bool = False,
     members: Any = None,
+    rulers: Mapping[str, Any] | None = None,
+    coarse: bool = False,
     **knobs: Any,
 ) -> list[Trace]:
     """Return a path from each of `starts` (m, d) to its one of `ends` (m, d), searched for together.
@@ -229,7 +242,8 @@ def between(
         raise BadInput(f"Every start needs its end: there are {len(first)} and {len(last)}.")
     idea = find(__name__, kind)
     counts = np.full(len(first), checks.count(steps, "steps", 2, 100_000))
-    return _legs(idea, first, last, counts, Manifold(decode, real, members=members), idea.card.settings(knobs), even)
+    manifold = Manifold(decode, real, members, rulers or {}, coarse)
+    return _legs(idea, first, last, counts, manifold, idea.card.settings(knobs), even)
 
 
 def _legs(

@@ -2,6 +2,9 @@
 
     E(z) = m sum_i |g(z_{i+1}) - g(z_i)|^2,     dE/dz_i = 2 m J(z_i)^T (2 g(z_i) - g(z_{i-1}) - g(z_{i+1}))
 
+With a `fear` of the empty each step counts the more, the rarer real codes are where it crosses: times p^-fear, as in
+`density`. g is the decoder, or what a ruler makes of its pictures.
+
 No Jacobian is built: where the decoder answers a tensor with a tensor that remembers where it came from, torch carries
 the slope back through it; any other is asked for its pictures a little to both sides of each code. Its layers stay as
 they are.
@@ -16,29 +19,44 @@ from typing import Any
 
 import numpy as np
 
+from manigen.errors import BadInput
 from manigen.paths import _descent, _roads, graph
-from manigen.paths.base import Curve, Manifold
+from manigen.paths._density import Density
+from manigen.paths.base import PIXELS, Curve, Manifold
 
 LEVELS = (9, 33)  # knots: first few, for the way, then many, for its shape
 STEPS, TOLERANCE = (60, 80), (3e-3, 1e-3)
+STEPS_COARSE = 8  # of a search that is to answer at once
+STEEPEST, BANDWIDTH = 12.0, 0.5  # of the fear of the empty: as in `density`, and as it measured best there
 NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked
+TOGETHER = 66  # codes whose slopes are taken at once on a CPU: of more, the pictures fall out of its caches
 AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
 NOT_FOUND = "The search led nowhere, so the graph path is shown instead."
 STOPPED = "The search was stopped before it had come to rest: a slightly better path may exist."
 NO_ROADS = "No real codes were given, so the search began at the straight line only."
 
 
+# of chains z (a, m + 1, d) and their numbers (a,): each link's weight (a, m), and its slope (a, m, d) at its middle
+Slow = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
 class Slope:
     """Energies and slopes of chains z (a, m + 1, d) in units of their own: code = z * unit + centre.
 
     `see` turns codes (k, d) into what is compared; with `fog`, `see` gives each member's (s, k, ...), of which the mean
-    is compared, and the variance, times `fog`, is added.
+    is compared, and the variance, times `fog`, is added. `slow` gives each link's weight and its slope.
     """
 
     def __init__(
-        self, see: Callable[[Any], Any], owner: Any, centre: np.ndarray, unit: float, fog: float | None = None
+        self,
+        see: Callable[[Any], Any],
+        owner: Any,
+        centre: np.ndarray,
+        unit: float,
+        fog: float | None = None,
+        slow: Slow | None = None,
     ) -> None:
-        self.see, self.centre, self.unit, self.fog = see, centre, unit, fog
+        self.see, self.centre, self.unit, self.fog, self.slow = see, centre, unit, fog, slow
         self.device = getattr(owner, "device", "cpu")
         self.by_torch = self._remembers(len(centre))
 
@@ -59,22 +77,42 @@ class Slope:
         return True
 
     def __call__(self, z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        shape = z.shape
+        shape, links = z.shape, z.shape[1] - 1
         codes = (z.reshape(-1, shape[-1]) * self.unit + self.centre).astype(np.float32)
-        value, slope, changes = self._torch(codes, shape) if self.by_torch else self._nudged(codes, shape)
+        weight, uphill = np.ones((len(z), links)), None
+        if self.slow is not None:
+            weight, uphill = self.slow(z, rows)
+        value, slope, changes = (self._by_torch if self.by_torch else self._nudged)(codes, shape, weight)
+        slope = slope * self.unit
+        if uphill is not None:
+            pull = links * changes[:, :, None] * uphill / 2
+            slope[:, 1:] += pull
+            slope[:, :-1] += pull
         bad = ~np.isfinite(slope).all(axis=(1, 2)) | ~np.isfinite(value)
         value = np.where(bad, np.inf, value)
-        slope = np.where(bad[:, None, None], 0.0, slope) * self.unit
+        slope = np.where(bad[:, None, None], 0.0, slope)
         steps = np.square(np.diff(z, axis=1)).sum(axis=2)
-        stiff = (shape[1] - 1) * changes / np.maximum(steps, 1e-12 * max(float(steps.max()), 1e-300))
+        stiff = links * changes * weight / np.maximum(steps, 1e-12 * max(float(steps.max()), 1e-300))
         usual = np.median(stiff, axis=1, keepdims=True)
         return value, slope[:, 1:-1], np.clip(stiff, usual * 1e-2 + 1e-300, usual * 1e2 + 1e-300)
 
-    def _torch(self, codes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _by_torch(
+        self, codes: np.ndarray, shape: tuple[int, ...], weight: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some chains after the other on a CPU, all at once elsewhere."""
+        few = max(1, TOGETHER // shape[1]) if str(self.device) == "cpu" else shape[0]
+        parts = [
+            self._torch(codes.reshape(shape)[at : at + few], weight[at : at + few]) for at in range(0, shape[0], few)
+        ]
+        value, slope, changes = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return value, slope, changes
+
+    def _torch(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         import torch
 
+        shape = codes.shape
         with torch.enable_grad():
-            z = torch.tensor(codes, device=self.device, requires_grad=True)
+            z = torch.tensor(codes.reshape(-1, shape[-1]), device=self.device, requires_grad=True)
             x = self.see(z)
             spread = None
             if self.fog is not None:
@@ -82,23 +120,27 @@ class Slope:
                 x = x.mean(0)
             x = x.flatten(1).reshape(*shape[:2], -1)
             changes = (x[:, 1:] - x[:, :-1]).square().sum(2)
-            value = (shape[1] - 1) * changes.sum(1)
+            counted = changes * torch.as_tensor(weight, dtype=changes.dtype, device=self.device)
+            value = (shape[1] - 1) * counted.sum(1)
             if spread is not None:
                 value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / (shape[1] - 1)
             (slope,) = torch.autograd.grad(value.sum(), z)
         back = [part.detach().double().cpu().numpy() for part in (value, slope, changes)]
         return back[0], back[1].reshape(shape), back[2]
 
-    def _nudged(self, codes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _nudged(
+        self, codes: np.ndarray, shape: tuple[int, ...], weight: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """By central differences: each number of each code is moved a little to both sides."""
         links = shape[1] - 1
         x, spread = self._pictures(codes)
         x = x.reshape(*shape[:2], -1)
         change = np.diff(x, axis=1)
         changes = np.square(change).sum(axis=2)
-        value = links * changes.sum(axis=1)
+        value = links * (changes * weight).sum(axis=1)
         pull = np.zeros_like(x)
-        pull[:, 1:-1] = 2 * links * (change[:, :-1] - change[:, 1:])
+        push = change * weight[:, :, None]
+        pull[:, 1:-1] = 2 * links * (push[:, :-1] - push[:, 1:])
         if self.fog is not None:
             spread = spread.reshape(shape[:2])
             value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(axis=1) / links
@@ -126,11 +168,37 @@ class Slope:
         return np.concatenate(parts), np.concatenate(spread) if spread else np.empty(0)
 
 
-def curves(starts: np.ndarray, ends: np.ndarray, manifold: Manifold, fog: float | None = None) -> list[Curve]:
+class Fear:
+    """What a link between codes z (a, m + 1, d) costs: p^-fear, more where real codes are rarer."""
+
+    def __init__(self, density: Density, fear: float, chains: np.ndarray) -> None:
+        self.density, self.fear = density, fear
+        self.around = [density.around((chain[1:] + chain[:-1]) / 2) for chain in chains]
+
+    def __call__(self, z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        middle = (z[:, 1:] + z[:, :-1]) / 2
+        told = [self.density.log(places, self.around[row]) for places, row in zip(middle, rows, strict=True)]
+        bent = np.tanh(-self.fear * np.stack([log for log, _ in told]) / STEEPEST)
+        weight = np.exp(STEEPEST * bent)
+        uphill = (weight * -self.fear * (1 - bent**2))[:, :, None] * np.stack([slope for _, slope in told])
+        return weight, uphill
+
+
+def curves(
+    starts: np.ndarray,
+    ends: np.ndarray,
+    manifold: Manifold,
+    fog: float | None = None,
+    ruler: str = PIXELS,
+    fear: float = 0.0,
+) -> list[Curve]:
     """Return the path of least energy of each pair of ends (k, d), from the graph path or the straight line.
 
-    Both are followed downhill with few knots, the lower of the two goes on with many.
+    Both are followed downhill with few knots, the lower of the two goes on with many. A `coarse` search stops there,
+    and after a few steps from the graph path alone.
     """
+    see = manifold.measure(ruler) if fog is None else manifold.ensemble
+    owner = manifold.decode if fog is None else see
     country = _roads.country(manifold) if manifold.real is not None else None
     base = [Curve(np.stack(pair).astype(np.float64), np.array([0.0, 1.0])) for pair in zip(starts, ends, strict=True)]
     if country is not None:
@@ -141,34 +209,34 @@ def curves(starts: np.ndarray, ends: np.ndarray, manifold: Manifold, fog: float 
     centre = country.centre if country is not None else starts.mean(axis=0, dtype=np.float64)
     apart = np.linalg.norm(ends[moving].astype(np.float64) - starts[moving], axis=1)
     unit = country.unit if country is not None else float(apart.mean())
-    energy = _energy(manifold, centre, unit, fog)
+    density = None
+    if fear:
+        if country is None:
+            raise BadInput("A fear of the empty needs the codes of real pictures: give codes=z.")
+        density = _roads.kept(manifold, ("density", BANDWIDTH), lambda: Density(country.near.z, BANDWIDTH))
+
+    def search(chains: np.ndarray, most: int, tolerance: float) -> _descent.Found:
+        slow = None if density is None else Fear(density, fear, chains)
+        slope = Slope(see, getattr(owner, "__self__", owner), centre, unit, fog, slow)
+        return _descent.descend(slope, chains, most, tolerance)
 
     few, many = LEVELS
     t = np.linspace(0, 1, few)[None, :, None]
     line = (1 - t) * starts[moving][:, None].astype(np.float64) + t * ends[moving][:, None]
     chains = (line - centre) / unit
     if country is not None:
-        roads = np.stack([base[i].trace(starts[i], ends[i], few).codes for i in moving])
-        chains = np.concatenate([chains, (roads - centre) / unit])
-    found = _descent.descend(energy, chains, STEPS[0], TOLERANCE[0])
-    if country is not None:
-        lower = (found.energy[len(moving) :] < found.energy[: len(moving)])[:, None, None]
-        better = np.where(lower, found.z[len(moving) :], found.z[: len(moving)])
-    else:
-        better = found.z
-    found = _descent.descend(energy, np.stack([_finer(chain, many) for chain in better]), STEPS[1], TOLERANCE[1])
+        roads = (np.stack([base[i].trace(starts[i], ends[i], few).codes for i in moving]) - centre) / unit
+        chains = roads if manifold.coarse else np.concatenate([chains, roads])
+    found = search(chains, STEPS_COARSE if manifold.coarse else STEPS[0], TOLERANCE[0])
+    better = found.z
+    if not manifold.coarse:
+        if country is not None:
+            lower = (found.energy[len(moving) :] < found.energy[: len(moving)])[:, None, None]
+            better = np.where(lower, found.z[len(moving) :], found.z[: len(moving)])
+        found = search(np.stack([_finer(chain, many) for chain in better]), STEPS[1], TOLERANCE[1])
     for i, chain, value, residual in zip(moving, found.z, found.energy, found.residual, strict=True):
         base[i] = _finished(base[i], chain * unit + centre, float(value), float(residual), country)
     return base
-
-
-def _energy(manifold: Manifold, centre: np.ndarray, unit: float, fog: float | None) -> Slope:
-    if fog is None:
-        ruler, decode = manifold.ruler, manifold.decode
-        see = decode if ruler is None else lambda z: ruler(decode(z))
-        return Slope(see, getattr(decode, "__self__", decode), centre, unit)
-    members = manifold.ensemble
-    return Slope(members, getattr(members, "__self__", members), centre, unit, fog)
 
 
 def _finer(chain: np.ndarray, many: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from manigen import seeds
 from manigen.nearest import Nearest
 from manigen.paths.base import REAL, STEP, Manifold
 
+LASTING, MOST = ("country", "roads"), 12  # what is always kept, and how much of the rest for each set of codes
 CHUNK = 1024  # codes decoded at once
 WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
 OUTSIDE = 2.0  # an end farther from the data than this (1 is typical) has no road to them, only a bridge
@@ -172,7 +173,7 @@ def _spread(z: np.ndarray) -> float:
 
 
 class Pictures:
-    """The ruler of pictures: how much those of two codes differ, |g(a) - g(b)|, seen with the manifold's own ruler."""
+    """The ruler of pictures: how much those of two codes differ, |g(a) - g(b)|."""
 
     def __init__(self, manifold: Manifold) -> None:
         self.manifold = manifold
@@ -196,14 +197,18 @@ _lock = threading.Lock()
 
 
 def kept(manifold: Manifold, key: tuple[Any, ...], make: Any, of: tuple[Any, ...] = ()) -> Any:
-    """Return what `make()` made for these codes and whatever it is made `of`, made once, kept as long as the codes are.
+    """Return what `make()` made for these codes and whatever it is made `of`, made once, kept as long as the codes
+    are; of what hangs on more than codes and pictures, the settings of a knob, the last used.
 
     Two who ask at once wait for one making.
     """
     whose = tuple(getattr(part, "__self__", part) for part in of)  # of a method its generator
+    name = (*key, *map(id, whose))
     with _lock:
         of_codes = _kept.setdefault(manifold.near, {})
-        entry = of_codes.setdefault((*key, *map(id, whose)), [threading.Lock(), None, whose])  # `whose` keeps its ids
+        entry = of_codes[name] = of_codes.pop(name, None) or [threading.Lock(), None, whose]  # `whose` keeps its ids
+        for old in [other for other in of_codes if other[0] not in LASTING][:-MOST]:
+            del of_codes[old]
     with entry[0]:
         if entry[1] is None:
             entry[1] = make()
@@ -217,5 +222,5 @@ def country(manifold: Manifold, k: int = 10) -> Country:
 
 def roads(manifold: Manifold, k: int = 10) -> Roads:
     """Return the roads of a manifold's real codes, as long as their pictures differ."""
-    of = (manifold.decoder, manifold.ruler)
-    return kept(manifold, ("roads", k), lambda: Roads(country(manifold, k), Pictures(manifold)), of)
+    make = lambda: Roads(country(manifold, k), Pictures(manifold))  # noqa: E731
+    return kept(manifold, ("roads", k), make, (manifold.decoder,))

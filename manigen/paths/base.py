@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,32 @@ import numpy as np
 from manigen.errors import BadInput, ManigenError
 from manigen.nearest import Nearest
 
-Decode = Callable[[np.ndarray], Any]
+Decode = Callable[[Any], Any]
+PIXELS = "pixels"
+RULERS = {  # what lengths can be measured on
+    PIXELS: "pixels",
+    "features": "the features of a classifier: none was trained for its data",
+    "encoder": "the encoder's code of the picture: it has no encoder",
+    "critic": "a critic's features: it was trained without one",
+}
 
 
 @dataclass(frozen=True)
 class Manifold:
     """What a path may know of the manifold it crosses: the decoder, and the real codes, where there are any.
 
-    `decode` turns codes (k, d) into pictures (k, ...); `near` finds the real codes nearest to any; `look` gives what
-    lengths are measured on, flat rows (k, m): the pixels, or what the `ruler` makes of the pictures. `members` turns
-    codes into the pictures (s, k, ...) of each decoder of an ensemble. Asking for one that was not given raises
-    `BadInput` with a sentence.
+    `decode` turns codes (k, d) into pictures (k, ...); `near` finds the real codes nearest to any; `look` gives the
+    pictures as flat rows (k, pixels). `members` turns codes into the pictures (s, k, ...) of each decoder of an
+    ensemble. `rulers` turn pictures into what lengths may be measured on instead of pixels; `measure` gives one by its
+    name. `coarse` asks a search for a first answer at once. Asking for what was not given raises `BadInput` with a
+    sentence.
     """
 
     decoder: Decode | None = None
     real: Nearest | None = None
-    ruler: Decode | None = None
     members: Decode | None = None
+    rulers: Mapping[str, Decode] = field(default_factory=dict)
+    coarse: bool = False
 
     @property
     def decode(self) -> Decode:
@@ -49,10 +58,20 @@ class Manifold:
             )
         return self.members
 
+    def measure(self, ruler: str) -> Decode:
+        """Return what turns codes (k, d) into what a ruler measures lengths on."""
+        decode = self.decode
+        if ruler == PIXELS:
+            return decode
+        if ruler not in self.rulers:
+            known = ", ".join([PIXELS, *self.rulers])
+            raise BadInput(f"This model's walks cannot be measured by {RULERS[ruler]}; the rulers it has: {known}.")
+        of = self.rulers[ruler]
+        return lambda z: of(decode(z))
+
     def look(self, z: np.ndarray, what: str = "") -> np.ndarray:
-        """Return what the pictures of codes z (k, d) look like to the ruler, as flat float64 rows (k, m)."""
-        ruler, decode = self.ruler, self.decode
-        return pictures(decode if ruler is None else lambda z: ruler(decode(z)), z, what or STEP)
+        """Return the pictures of codes z (k, d) as flat float64 rows (k, pixels)."""
+        return pictures(self.decode, z, what or STEP)
 
 
 @dataclass(frozen=True)
@@ -151,7 +170,7 @@ def measured(trace: Trace, kind: str, decode: Decode, real: Nearest | None = Non
 
 
 def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
-    """Return the same path in `steps` codes between which the picture changes equally, as the manifold's ruler sees it.
+    """Return the same path in `steps` codes between which the picture changes equally.
 
     Where the picture stands still all along, nothing is changed but the number of codes.
     """

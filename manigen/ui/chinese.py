@@ -245,6 +245,9 @@ CHINESE: dict[str, str] = {
     "undo_end": "撤销对端点的上一次更改 (Ctrl+Z)",
     "walk_map_label": "模型编码的地图，上面画着路径。单击加一个端点；端点的号码可以拖动。",
     "walk_hint": "拖动号码可移动端点。单击地图可加一个端点。",
+    "tune": "调节",
+    "tune_help": "画面上的路径在意什么：尺子、对空处的惧怕等等。",
+    "tune_none": "画面上的路径没有可调的旋钮。",
     "walk_mixed": "混合",
     "walk_mixed_help": "每一段各用一种路径：在两个端点之间的线上选择。",
     "walk_leg": "从端点 {a} 到端点 {b} 的路径种类",
@@ -691,6 +694,17 @@ CHINESE: dict[str, str] = {
 }
 
 CARDS: dict[str, str] = {
+    "pixels": "像素",
+    "features": "分类器特征",
+    "encoder": "编码器的编码",
+    "critic": "判别器特征",
+    "What the change of a picture is measured on.": "用什么来量图片的变化。",
+    "Fear of the empty: how much more a step counts where codes are rarer.": "对空处的惧怕：编码越稀少的地方，一步算得越多。",
+    "Fear of the empty: how much slower a step is where codes are rarer.": "对空处的惧怕：编码越稀少的地方，一步走得越慢。",
+    "How wide each code's bell is, 1 is the way to its tenth neighbour.": "每个编码的钟形有多宽，1 为到第十近邻的距离。",
+    "How many of its nearest codes each code is tied to.": "每个编码与多少个最近的编码相连。",
+    "How far the corners are rounded, in steps from code to code; 0 leaves them.": "拐角磨圆的程度，以编码间的步为单位；0 表示不磨。",
+    "How much disagreement counts beside the pictures' change.": "除图片变化之外，分歧算多重。",
     # maps
     "Isomap": "Isomap（等距映射）",
     "LLE": "LLE（局部线性嵌入）",

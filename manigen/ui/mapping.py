@@ -18,7 +18,7 @@ from manigen.cards import Card, Knob
 from manigen.errors import BadInput, ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
-from manigen.ui import pickers, state
+from manigen.ui import pickers, state, turning
 from manigen.ui.text import card_text, text
 
 MOST = 8  # maps of one's own that a session keeps in the picker, for each model
@@ -213,7 +213,7 @@ def dialog(model: str, dims: int) -> None:
         )
         card = cards[chosen]
         st.caption(f"{card_text(card.sentence)} [{card.reference}]({card.link})")
-        knobs = {knob.name: _turn(chosen, knob) for knob in card.knobs}
+        knobs = {knob.name: turning.turn(f"fit:{chosen}", knob) for knob in card.knobs}
         seed = int(st.number_input(text("fit_seed"), 0, 2**31, 0, key="fit:seed", help=text("fit_seed_help")))
         _say_landmarks(card, opened)
         if st.button(text("fit_go"), type="primary", key="fit:go"):
@@ -232,21 +232,6 @@ def dialog(model: str, dims: int) -> None:
             st.rerun()
 
     ask()
-
-
-def _turn(method: str, knob: Knob) -> Any:
-    """Show one knob under its standard name and return its value."""
-    label, key, help = f"`{knob.name}`", f"fit:{method}:{knob.name}", card_text(knob.help)
-    if knob.choices:
-        return st.selectbox(label, list(knob.choices), list(knob.choices).index(knob.default), key=key, help=help)
-    if isinstance(knob.default, bool):
-        return st.toggle(label, knob.default, key=key, help=help)
-    kind = type(knob.default)
-    assert knob.low is not None and knob.high is not None
-    if kind is int:
-        return st.slider(label, int(knob.low), int(knob.high), int(knob.default), 1, key=key, help=help)
-    step = 0.01 if knob.high - knob.low <= 2 else 0.5
-    return st.slider(label, float(knob.low), float(knob.high), float(knob.default), step, key=key, help=help)
 
 
 def _say_landmarks(card: Card, opened: Opened) -> None:

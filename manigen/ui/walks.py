@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from manigen import files, paths, seeds
-from manigen.cards import Card
-from manigen.errors import BadInput
+from manigen.cards import Card, Value
+from manigen.errors import BadInput, ManigenError
 from manigen.figures import pictures
 from manigen.figures.page import walk_page
 from manigen.live.library import Opened
@@ -46,6 +47,45 @@ def legs(spelled: Any, ends: int, known: Sequence[str]) -> list[str]:
     wanted = str(spelled or "").split("~")
     usual = [known[leg % min(2, len(known))] for leg in range(max(0, ends - 1))]
     return [wanted[leg] if leg < len(wanted) and wanted[leg] in known else kind for leg, kind in enumerate(usual)]
+
+
+def defaults(kind: str, card: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what a kind's knobs are set to for a model with this `card`: its geodesic's own, else the usual."""
+    own = card.get("geodesic_knobs", {}) if kind == card.get("geodesic") else {}
+    return paths.cards()[kind].settings(own)
+
+
+def knobs_from_link(spelled: Any, card: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
+    """Return the settings of every kind of path: those a link spells, as far as they can be read, else the usual."""
+    told = {name: defaults(name, card) for name in paths.cards()}
+    words = str(spelled or "")[:600].split("~")
+    for key, value in zip(words[::2], words[1::2], strict=False):
+        kind, _, name = key.partition(".")
+        with suppress(ManigenError):
+            if kind in told:
+                told[kind] |= paths.cards()[kind].typed({name: value})
+    return told
+
+
+def knobs_to_link(told: Mapping[str, Mapping[str, Value]], card: Mapping[str, Any]) -> str | None:
+    """Return as text for a link what is not as usual, None where all is.
+
+    >>> knobs_to_link({"density": {"fear": 3.5, "bandwidth": 0.6}}, {})
+    'density.fear~3.5'
+    """
+    parts: list[str] = []
+    for kind, settings in told.items():
+        usual = defaults(kind, card)
+        parts += [f"{kind}.{name}~{value}" for name, value in settings.items() if value != usual[name]]
+    return "~".join(parts) or None
+
+
+def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[str]) -> dict[str, Value]:
+    """Return the settings of one row of the page: of its kind, or of all kinds that its legs are of."""
+    settings: dict[str, Value] = {}
+    for kind in legs if row == MIXED or paths.MIX in row else [row]:
+        settings |= told.get(kind, {})
+    return settings
 
 
 def title(kind: str) -> str:
@@ -156,20 +196,26 @@ def stem(model: str, kinds: Sequence[str], names: Sequence[str]) -> str:
 
 
 def exports(
-    opened: Opened, kinds: Sequence[str], ends: Sequence[Any], t: float, even: bool = False
+    opened: Opened,
+    kinds: Sequence[str],
+    ends: Sequence[Any],
+    t: float,
+    even: bool = False,
+    knobs: Mapping[str, Mapping[str, Value]] | None = None,
 ) -> dict[str, Callable[..., bytes]]:
     """Return what makes each file, by its suffix; nothing is computed before it is called.
 
-    A kind may be a mix, one for each leg: "straight+density".
+    A kind may be a mix, one for each leg: "straight+density"; `knobs` are each kind's settings, else the usual.
     """
     ends = [np.array(end, np.float32) for end in ends]
 
     def traces(most: int) -> dict[str, np.ndarray]:
         generator, found = opened.generator, {}
         for kind in kinds:
-            settings = {"even": even, "members": paths.members_of(generator), **paths.knobs_for(generator, kind)}
-            found[kind] = paths.through(ends, kind, steps(len(ends), most), generator.decode, opened.taught, **settings)
-        return {kind: trace.codes for kind, trace in found.items()}
+            own = {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
+            count = steps(len(ends), most)
+            found[kind] = paths.walk_through(generator, ends, kind, count, opened.taught, even, **own)
+        return {kind: walk.codes for kind, walk in found.items()}
 
     def moving(kind: str, there_and_back: bool = True) -> bytes:
         return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back, kind)

@@ -18,7 +18,9 @@ def options(parser: ArgumentParser) -> None:
         "--pairs", type=int, default=24, help="how many pairs of held-out pictures are walked between [24]"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides which pairs are drawn [0]")
-    parser.add_argument("--odd", action="store_true", help="walk and judge on the other held-out half; only tells")
+    parser.add_argument(
+        "--odd", action="store_true", help="measure on the other half of the test pictures; what is chosen is the same"
+    )
     parser.add_argument("--dry", action="store_true", help="only tell; leave the model's card as it is")
     data_knobs(parser)
 
@@ -32,9 +34,11 @@ def run(given: Namespace) -> Result:
     if is_own(data) and given.data is None:
         raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
     settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
-    test = datasets.load(data, "test", **settings)
-    on = geodesic.ground(generator, weights.codes(folder), test, given.pairs, given.seed, given.odd)
-    found = geodesic.choose(on, lambda words: print(words, file=sys.stderr))
+    train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+    codes = weights.codes(folder)
+    on = geodesic.ground(generator, codes, train, given.pairs, given.seed, kept_back=True)
+    shown = geodesic.ground(generator, codes, test, given.pairs, given.seed, given.odd)
+    found = geodesic.choose(on, shown, lambda words: print(words, file=sys.stderr))
     if not given.dry and not given.odd:
         geodesic.write(folder, found)
     return {"model": generator.name, **found}

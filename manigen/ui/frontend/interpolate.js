@@ -81,8 +81,9 @@ class Interpolate {
     const epoch = `${data.model}:${data.ends.epoch}`;
     const names = data.kinds.map(({ name }) => name).join();
     const newKinds = first || names !== this.names || data.model !== before.model;
-    const newWays = data.kinds.filter(({ name, spelled }) => this.spelled?.get(name) !== spelled);
-    this.spelled = new Map(data.kinds.map(({ name, spelled }) => [name, spelled]));
+    const way = ({ spelled, knobs }) => JSON.stringify([spelled, knobs]);
+    const newWays = data.kinds.filter((kind) => this.ways?.get(kind.name) !== way(kind));
+    this.ways = new Map(data.kinds.map((kind) => [kind.name, way(kind)]));
     const newEnds = epoch !== this.epoch;
     const newMap = first || data.mapUrl !== before.mapUrl;
     Object.assign(this, { data, setStateValue, sent: true, epoch, names, dark: isDark(this.host) });
@@ -125,13 +126,13 @@ class Interpolate {
     if (legs < 1) return this.standStill();
     const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
-    for (const { name, spelled } of kinds) {
+    for (const { name, spelled, knobs } of kinds) {
       if (drag && !this.lively.has(name)) {
         this.wait(name, true); // what is shown of it is of before the drag
         continue;
       }
       if (!drag) this.searching.set(name, performance.now());
-      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: spelled, ends, steps, even: this.even },
+      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even },
         (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
     }
     if (!drag) this.tell();

@@ -1,0 +1,32 @@
+"""Turning: a card's knobs as widgets, each under its standard name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from manigen.cards import Knob, Value
+from manigen.ui.text import card_text
+
+
+def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
+    """Show one knob, at `value` or at its default, and return its value; widgets of one `prefix` are one set."""
+    label, key, help = f"`{knob.name}`", f"{prefix}:{knob.name}", card_text(knob.help)
+    value = knob.default if value is None else value
+    if knob.choices:
+        index = list(knob.choices).index(value)
+        return st.selectbox(label, list(knob.choices), index, key=key, help=help, format_func=_named)
+    if isinstance(knob.default, bool):
+        return st.toggle(label, bool(value), key=key, help=help)
+    assert knob.low is not None and knob.high is not None
+    if isinstance(knob.default, int):
+        return st.slider(label, int(knob.low), int(knob.high), int(value), 1, key=key, help=help)
+    if knob.log:
+        return st.number_input(label, float(knob.low), float(knob.high), float(value), key=key, help=help)
+    step = 0.01 if knob.high - knob.low <= 2 else 0.1 if knob.high - knob.low <= 10 else 0.5
+    return st.slider(label, float(knob.low), float(knob.high), float(value), step, key=key, help=help)
+
+
+def _named(choice: Any) -> str:
+    return card_text(choice) if isinstance(choice, str) else str(choice)
