@@ -80,9 +80,9 @@ def knobs_to_link(told: Mapping[str, Mapping[str, Value]], card: Mapping[str, An
     return "~".join(parts) or None
 
 
-def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[str]) -> dict[str, Value]:
+def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[str]) -> dict[str, Any]:
     """Return the settings of one row of the page: of its kind, or of all kinds that its legs are of."""
-    settings: dict[str, Value] = {}
+    settings: dict[str, Any] = {}
     for kind in legs if row == MIXED or paths.MIX in row else [row]:
         settings |= told.get(kind, {})
     return settings
