@@ -32,6 +32,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width="content"):
         if st.button(text("fit_open"), icon=":material/add:", key="fit:open", help=text("fit_open_help")):
             mapping.dialog(model, recipe.dims)
+    with st.container(width="content"):
+        others = mapping.beside(model, list(card["maps"]), recipe)
     with st.container(width=250):
         known = [c for c in COLOURS if card["encodes"] or c not in ("label", "error")]
         colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
@@ -65,6 +67,15 @@ shown = components.mount(
         "ghostsUrl": routes.ghosts_address(model, map_name),
         "exportUrl": routes.export_address(model, map_name),
         "dims": recipe.dims,
+        "beside": [
+            {
+                "map": other.name(),
+                "title": other.title(),
+                "mapUrl": routes.map_address(model, other.name()),
+                "trustUrl": routes.trust_address(model, other.name()),
+            }
+            for other in others
+        ],
         "forming": mapping.shown(model),
         "colourBy": colour,
         "classes": card["data"].get("classes", []),
@@ -92,4 +103,6 @@ if shown.get("trust"):
 
     trusting.panel(model, map_name, recipe.title())
 if shown.get("selection"):
-    selection.show(model, map_name, shown["selection"])
+    lassoed = shown["selection"].get("map")
+    lassoed = lassoed if lassoed in {other.name() for other in others} else map_name
+    selection.show(model, lassoed, shown["selection"])

@@ -21,6 +21,7 @@ from manigen.live.library import Opened, library
 from manigen.ui import pickers, state, turning
 from manigen.ui.text import card_text, text
 
+MOST_BESIDE = 2  # maps beside the one on screen
 MOST = 8  # maps of one's own that a session keeps in the picker, for each model
 
 
@@ -158,6 +159,23 @@ def pick(model: str, shipped: list[str]) -> str:
         except ManigenError as problem:
             st.warning(str(problem))
     return next((other for other in known if read(other).flat() == chosen.flat()), shipped[0])
+
+
+def beside(model: str, shipped: list[str], shown: Recipe) -> list[Recipe]:
+    """Show the button that puts other maps beside the one on screen; return those chosen, in the link as `beside`."""
+    titles = {spelled: title for spelled, title in options(model, shipped).items() if spelled != shown.spelled()}
+    asked = [spelled for spelled in (state.from_link("beside") or "").split(",") if spelled in titles][:MOST_BESIDE]
+    picked = [spelled for spelled in st.session_state.get("pick:beside") or [] if spelled in titles]
+    # set in each run: what lies in a popover is drawn when it is opened, and must then know what was picked
+    st.session_state["pick:beside"] = picked if st.session_state.get("seen:beside") == asked else asked
+    with st.popover(text("beside"), icon=":material/view_column_2:", help=text("beside_help")):
+        chosen = st.pills(
+            text("choose_beside", n=MOST_BESIDE), list(titles), key="pick:beside", selection_mode="multi",
+            format_func=lambda spelled: titles[spelled],
+        )[:MOST_BESIDE]  # fmt: skip
+    st.session_state["seen:beside"] = chosen
+    state.to_link(beside=",".join(chosen) or None)
+    return [read(spelled) for spelled in chosen]
 
 
 def _asked(model: str) -> Recipe | None:

@@ -22,7 +22,7 @@ MOST_PINS = 24
 MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-fusion"
-OF_A_MODEL = ("map", "ends", "walk", "code")  # what a link says that means nothing for another model
+OF_A_MODEL = ("map", "beside", "ends", "walk", "code")  # what a link says that means nothing for another model
 
 
 def spell(code: np.ndarray) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browser import ROOT, free_port, served
+from manigen import weights
 from manigen.ui.state import DEFAULT_MODEL
 
 pytestmark = pytest.mark.e2e
@@ -204,6 +205,35 @@ def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
     explore.until(f"{field}.stretch?.cells?.length > 50")
     explore.page.get_by_text("each ellipse: the same change").wait_for()
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
+
+
+def test_maps_side_by_side_share_one_hand_and_one_lasso(visit):
+    one = visit(f"/?model={DEFAULT_MODEL}&map=umap&beside=tsne")
+    page, field = one.page, "document.querySelector('.mg-explore').parentElement.manigen"
+    page.wait_for_selector('[data-painted="plotly"]')
+    page.wait_for_selector('.mg-beside [data-painted="canvas"]')
+    page.locator(".mg-beside .mg-honest[data-kept]").wait_for()
+    there = ".mg-beside .mg-overlay"
+    one.changes(lambda: page.mouse.move(*one.place(0.5, 0.5)), there)  # a hand here is seen there
+    one.changes(lambda: page.mouse.move(*one.place(0.5, 0.6, ".mg-beside .mg-map")))
+    assert page.evaluate(f"{field}.header.map") == "tsne"
+    one.until(f"{field}.elsewhere(null).near.length === 6")  # and the other way round
+    page.get_by_role("button", name="Lasso a region").click()
+    page.mouse.move(*one.place(0.3, 0.3, ".mg-beside .mg-map"))
+    page.mouse.down()
+    for at in [(0.6, 0.3), (0.6, 0.6), (0.3, 0.6)]:
+        page.mouse.move(*one.place(*at, ".mg-beside .mg-map"), steps=4)
+    page.mouse.up()
+    said = page.get_by_text(re.compile(r"^[\d,]+ of 10,000 codes$")).inner_text()
+    chosen = page.evaluate(f"{field}.chosen")
+    assert len(chosen) == int(said.split()[0].replace(",", "")) > 100
+    z = shipped()[0].z
+    p = weights.load_map(DEFAULT_MODEL, "tsne", z).p
+    assert np.ptp(p[chosen], axis=0).max() < 0.6 * np.ptp(p, axis=0).max()  # a region there, whatever it is here
+    page.get_by_role("button", name="Beside it").click()
+    page.get_by_role("button", name="t-SNE", exact=True).click()
+    page.locator(".mg-beside").wait_for(state="detached")
+    page.wait_for_url(lambda url: "beside" not in url)
 
 
 def test_a_map_in_space_turns_follows_the_hand_is_lassoed_and_goes_back_to_the_plane(explore):

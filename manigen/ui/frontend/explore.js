@@ -1,5 +1,6 @@
 // Explore: the map with its loupe, the stage beside it, the tray below.
 
+import { Beside, drawElsewhere, rowsInside } from "./beside.js";
 import { live } from "./live.js";
 import { columnsOf, expectPlotly, loadColumns, MapView } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
@@ -29,7 +30,7 @@ class Explore {
       hover: (place, pixel, moment, pressed) => this.hover(place, pixel, moment, pressed),
       leave: () => {},
       pin: (place, pixel) => this.click(place, pixel),
-      select: (polygon, hidden = []) => this.select(polygon, hidden),
+      select: (polygon, hidden = []) => this.select(null, polygon, hidden),
       moved: () => {
         if (this.columns) this.sprites.look(this.map, this.columns, this.data.model);
         this.overlay();
@@ -80,7 +81,11 @@ class Explore {
       this.again.element.remove();
       if (made) this.askStability(true);
     } });
-    this.root = element("div", "mg mg-explore", [this.trust.element, this.field, this.stage.element, this.tray.element]);
+    this.where = null; // the one of them that the hand is on
+    this.others = []; // maps beside this one
+    this.chosen = []; // rows that a lasso holds
+    this.fields = element("div", "mg-fields", [this.field]);
+    this.root = element("div", "mg mg-explore", [this.trust.element, this.fields, this.stage.element, this.tray.element]);
     this.host.append(this.root);
     this.field.append(this.loupe, this.tools, this.legend, this.notice.element, this.hint, this.forming.element, this.panel);
   }
@@ -112,6 +117,7 @@ class Explore {
       this.again.element.remove();
     }
     if (data.colourBy === "stability" && this.columns) this.askStability();
+    this.besides(changed || recolour);
     if (data.colourBy === "stretch" && this.columns) this.askStretch();
     if (this.columns) this.forming.update(data.forming, this.columns.label, dark);
     if ((changed || recolour) && this.columns) {
@@ -123,25 +129,79 @@ class Explore {
     }
   }
 
+  // The maps beside this one: those that are asked for come, the others go.
+  besides(again) {
+    const { beside, text, plotlyUrl, colourBy, classes } = this.data;
+    const look = { plotlyUrl, colourBy, classes, dark: this.dark };
+    this.others.filter((other) => !beside.some(({ map }) => map === other.map)).forEach((other) => other.destroy());
+    const had = this.others;
+    this.others = beside.map((shown) => {
+      const known = had.find(({ map }) => map === shown.map);
+      const other = known ?? new Beside(text, {
+        hover: (from, place, pixel, moment, pressed) => this.hover(place, pixel, moment, pressed, from),
+        pin: (from, place) => this.pin({ at: from.view.lift(place), map: from.map }),
+        select: (from, polygon, hidden) => this.select(from, polygon, hidden),
+        moved: (from) => this.overlayOf(from),
+      });
+      this.fields.append(other.element);
+      if (!known) other.view.setMode(this.map.mode);
+      if (!known || again) other.update(shown, look).catch((problem) => this.say(fill(text.map_failed, { why: problem.message })));
+      return other;
+    });
+    this.fields.dataset.maps = this.others.length + 1;
+    if (had.length !== this.others.length) this.chosen = [];
+    if (this.where && !this.others.includes(this.where)) this.return();
+  }
+
+  // The loupe comes back to the first map.
+  return() {
+    this.where = null;
+    this.field.append(this.loupe);
+    this.loupe.hidden = true;
+  }
+
+  // On a map beside: the codes near the hand, what a lasso holds, and its own lasso.
+  overlayOf(other) {
+    const pen = other.view.overlay.getContext("2d");
+    if (!other.view.columns?.x) return;
+    pen.clearRect(0, 0, ...other.view.size());
+    drawElsewhere(pen, other.view, this.elsewhere(other));
+    other.view.drawPath(pen);
+  }
+
+  elsewhere(where) {
+    const near = this.others.length && this.header && this.where !== where ? this.header.neighbours.map(({ row }) => row) : [];
+    const accent = getComputedStyle(this.host).getPropertyValue("--st-primary-color");
+    return { near, chosen: this.from === where ? [] : this.chosen, dark: this.dark, accent };
+  }
+
   // --- the picture under the hand ---------------------------------------------------------------------------------
 
-  hover(place, pixel, moment, pressed = false) {
+  // `where` is the map beside that the hand is on, null on the first.
+  hover(place, pixel, moment, pressed = false, where = null) {
     this.touring = false;
+    if (this.where !== where) {
+      if (where) where.field.append(this.loupe);
+      else this.return();
+      this.where = where;
+      this.rest();
+    }
     this.loupe.classList.toggle("mg-away", pressed && this.map.mode !== "pan"); // nothing in the way of a lasso
     this.hint.style.opacity = 0;
     this.look(place, pixel, moment);
   }
 
   look(place, pixel, moment) {
-    this.place = place;
-    this.moveLoupe(pixel);
-    this.rest();
-    const { model, map } = this.data;
-    this.live.ask("hover", { op: "hover", model, map, at: this.map.lift(place), k: NEIGHBOURS }, (reply) => this.show(reply), moment);
+    const view = this.where?.view ?? this.map;
+    if (!this.where) this.place = place;
+    this.moveLoupe(pixel, view.size());
+    if (!this.where) this.rest();
+    const { model } = this.data;
+    const map = this.where?.map ?? this.data.map;
+    this.live.ask("hover", { op: "hover", model, map, at: view.lift(place), k: NEIGHBOURS }, (reply) => this.show(reply), moment);
   }
 
-  moveLoupe([x, y]) {
-    const [width, height] = this.map.size();
+  moveLoupe([x, y], [width, height]) {
     this.loupe.hidden = false;
     this.loupe.style.transform = `translate(${x}px, ${y}px)`;
     this.loupe.classList.toggle("mg-left", x > width - 170);
@@ -155,6 +215,10 @@ class Explore {
     this.loupe.dataset.level = this.header.level;
     this.field.dataset.shown = this.header.id;
     this.stage.show(reply);
+    if (this.others.length) {
+      this.others.forEach((other) => this.overlayOf(other));
+      if (this.where) this.overlay();
+    }
     this.pictured?.();
   }
 
@@ -302,6 +366,7 @@ class Explore {
     if (this.lines) {
       this.lines = false;
       this.kin = this.ghosts = null;
+      delete this.field.dataset.kin;
       this.overlay();
     }
     this.resting = setTimeout(() => {
@@ -318,6 +383,8 @@ class Explore {
     pen.clearRect(0, 0, width, height);
     this.sprites.draw(pen, this.map, this.columns);
     this.map.drawPath(pen);
+    if (this.others.length) drawElsewhere(pen, this.map, this.elsewhere(null));
+    if (this.where) return this.drawPins(pen);
     if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
     const ghosts = this.data.colourBy === "stability" ? [this.haunted, this.ghosts].filter(Boolean) : [];
     for (const one of ghosts) this.drawGhosts(pen, one);
@@ -436,7 +503,7 @@ class Explore {
       const chip = element("button", "mg-chip", [swatch, classes[group] ?? String(group)],
         { type: "button", "aria-pressed": "true", title: text.legend_help });
       const turn = (alone) => {
-        this.map.toggle(group, alone);
+        for (const view of [this.map, ...this.others.map((other) => other.view)]) view.toggle(group, alone);
         [...this.legend.querySelectorAll(".mg-chip")].forEach((other) =>
           other.setAttribute("aria-pressed", String(!this.map.hidden.has(Number(other.dataset.group)))));
       };
@@ -456,7 +523,8 @@ class Explore {
   // --- pins ---------------------------------------------------------------------------------------------------------
 
   pin(what, click = {}) {
-    const { model, map } = this.data;
+    const { model } = this.data;
+    const map = what.map ?? this.data.map;
     if (!this.tray.hasRoom()) return;
     const message = what.row === undefined ? { op: "hover", at: what.at, k: 1, want_code: true } : { op: "rows", rows: [what.row], want_code: true };
     this.live.ask(`pin-${++this.seq}`, { ...message, model, map }, (reply) => {
@@ -539,13 +607,21 @@ class Explore {
   // --- selection, keys, notices --------------------------------------------------------------------------------------
 
   mode(mode) {
-    this.map.setMode(mode);
+    for (const view of [this.map, ...(this.others ?? []).map((other) => other.view)]) view.setMode(mode);
     for (const button of this.tools.querySelectorAll("[data-tool]"))
       if (["pan", "lasso", "select"].includes(button.dataset.tool)) button.setAttribute("aria-pressed", String(button.dataset.tool === mode));
   }
 
-  select(polygon, hidden) {
-    this.setStateValue("selection", polygon ? { seq: ++this.seq, polygon, hidden, ...this.map.camera?.view() } : null);
+  // A lasso on the first map, or on one beside it: what it holds is shown on all of them.
+  select(from, polygon, hidden) {
+    const view = from?.view ?? this.map;
+    this.from = from;
+    this.chosen = polygon && this.others.length ? rowsInside(view, polygon) : [];
+    for (const other of [this.map, ...this.others.map((one) => one.view)]) if (other !== view && polygon) other.path = null;
+    this.overlay();
+    this.others.forEach((other) => this.overlayOf(other));
+    const map = from?.map ?? this.data.map;
+    this.setStateValue("selection", polygon ? { seq: ++this.seq, polygon, hidden, map, ...view.camera?.view() } : null);
   }
 
   keys() {
@@ -591,6 +667,7 @@ class Explore {
   destroy() {
     this.touring = false;
     this.offState();
+    this.others.forEach((other) => other.destroy());
     this.map.destroy();
     this.root.remove();
   }
