@@ -172,6 +172,7 @@ components.mount(
         "model": model,
         "map": map_name,
         "mapUrl": routes.map_address(model, map_name),
+        "fitUrl": routes.fit_address("KEY"),
         "classes": card["data"].get("classes", []),
         "shape": card["shape"],
         "kinds": [

@@ -95,6 +95,10 @@ class Fits:
         of = maps.distortion_key(z, p)
         return self._add(Fit(of, "distortion", {"z": z, "p": p}, {}), maps.known_distortion(z, p) is not None)
 
+    def companions(self, model: str, of: str) -> Fit:
+        """Order the companions of a model by its name, whose key is `of`, and return the order."""
+        return self._add(Fit(of, "companions", {}, {"model": model}), False)
+
     def stability(self, fitted: projections.Map) -> Fit:
         """Order that a map be made again, to see how steady it is; nothing is done where that is kept already."""
         order = {"method": fitted.method, "seed": fitted.seed, "dims": fitted.dims, "knobs": fitted.knobs}

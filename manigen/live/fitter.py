@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen import files, maps, projections
+from manigen import companions, files, maps, projections, weights
 from manigen.errors import ManigenError
 
 EVERY = 0.2  # seconds between two words on how far it is
@@ -62,12 +62,18 @@ def say(line: dict[str, Any]) -> None:
 
 
 def work(order: dict[str, Any]) -> None:
-    """Do what an order says: fit a map of `z`; measure the map of `z` at places `p`; or see how steady that one is."""
+    """Do what an order says.
+
+    Fit a map of `z`; measure the map of `z` at places `p`; see how steady that one is; fit a model's companions.
+    """
     held, tell = files.read_npz(Path(order["arrays"])), Teller(order)
     maps.folder = lambda: Path(order["folder"])  # type: ignore[assignment]
     if order["what"] == "map":
         tell(0.0, "starting")
         maps.fit(held["z"], order["method"], order["seed"], order["dims"], tell, **order["knobs"])
+    elif order["what"] == "companions":
+        tell(0.0, "starting")
+        companions.fit(weights.load(order["model"]), weights.codes(order["model"]), tell)
     elif order["what"] == "stability":
         made_by = (order["method"], order["seed"], order["dims"])
         fitted = projections.Map.of_places(held["z"], held["p"], *made_by, **order["knobs"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen.errors import BadInput
+from manigen.errors import BadInput, NotPossible
 from manigen.live.engine import Job, cpu_name, device_name
 from manigen.live.library import Opened
 from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
@@ -31,6 +31,14 @@ def level(distance: float, gap: float = 0.0) -> str:
     """
     farthest = max(distance, gap)
     return "near" if farthest <= NEAR else "edge" if farthest <= EDGE else "far"
+
+
+class Forming(BadInput):
+    """What a message asks for is being made first; `fit` is the order's key, see `fits`."""
+
+    def __init__(self, sentence: str, fit: str) -> None:
+        super().__init__(sentence)
+        self.fit = fit
 
 
 class Wish(Job):
@@ -209,6 +217,8 @@ class WalkWish(Wish):
         super().__init__(opened, ask, done, patient=True)
         fitted = None if ask.map is None else opened.map(ask.map)
         ends = [self._code(end, fitted) for end in ask.ends]
+        if "fog" in ask.kind.split(paths.MIX):
+            self._with_companions()
         cards = paths.cards()
         known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
         if strange := sorted(set(ask.knobs) - known):
@@ -236,6 +246,21 @@ class WalkWish(Wish):
         if fitted is not None:
             self.meta["map"], self.meta["at"] = ask.map, _tidy(fitted.transform(walk.codes), 6)
         self.path_ms = self.total_ms
+
+    def _with_companions(self) -> None:
+        """See that a model has several decoders: those fitted to it before, else they are ordered."""
+        from manigen import companions
+        from manigen.live.fits import fits
+
+        opened = self.opened
+        if companions.join(opened.generator, opened.codes):
+            return
+        if not opened.generator.differentiable:
+            raise NotPossible(f"{opened.name} has no smooth decoder, so no companions can be fitted to it: no fog.")
+        fit = fits().companions(opened.name, companions.key(opened.generator, opened.codes))
+        if fit.state == "failed":
+            raise BadInput(fit.error)
+        raise Forming("Fog needs several decoders, and this model has one; companions are being fitted to it.", fit.of)
 
     def _code(self, end: End, fitted: Any) -> np.ndarray:
         opened = self.opened

@@ -420,7 +420,7 @@ class Connection:
                     continue
                 wish = await self.loop.run_in_executor(self.live.walkers, self._search, ask)
             except Exception as error:
-                self._put(channel, _mistake(ask.id, str(in_words(error))))
+                self._put(channel, _mistake(ask.id, str(in_words(error)), getattr(error, "fit", None)))
                 continue
             if channel not in self.slow:  # else a newer one has come meanwhile
                 self._submit(wish, received)
@@ -544,8 +544,9 @@ def send_at_once(receive: Receive) -> bool:
     return True
 
 
-def _mistake(of: int | str | None, sentence: str) -> str:
-    return json.dumps({"id": of, "error": sentence})
+def _mistake(of: int | str | None, sentence: str, fit: str | None = None) -> str:
+    """What is answered where something is wrong; `fit` names what has to be made first, and is being made."""
+    return json.dumps({"id": of, "error": sentence, **({"fit": fit} if fit else {})})
 
 
 @cache

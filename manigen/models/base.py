@@ -50,6 +50,8 @@ class Generator(nn.Module):
     geodesic = "straight"  # the kind of path that measured best, and its knobs
     geodesic_knobs: Mapping[str, Any] = MappingProxyType({})
     features_of: Callable[[Tensor], Tensor] | None = None  # pictures to its data's classifier's features
+    companions: tuple[nn.Module, ...] = ()  # further decoders, fitted to this one afterwards; see `manigen.companions`
+    companions_words = ""  # what is to be said of their fog
     sampler: Sampler | None = None
     reject = 0.0  # the share of draws, at most 0.5, left out because the decoder is steepest there
 
@@ -104,6 +106,8 @@ class Generator(nn.Module):
 
     def members_batch(self, z: Tensor) -> Tensor:
         """Codes (n, d) to every member's pictures (k, n, c, h, w), where the decoder is an ensemble of k."""
+        if self.companions:
+            return torch.stack([self.decode_batch(z), *(decoder(z) for decoder in self.companions)])
         raise NotPossible(f"{self.name} ({self.family}) has one decoder, and one alone cannot disagree: it has no fog.")
 
     # --- what everyone uses ---------------------------------------------------------------------------------------
@@ -157,7 +161,7 @@ class Generator(nn.Module):
     @property
     def members(self) -> int:
         """How many decoders the generator has; fog needs more than one."""
-        return 1
+        return 1 + len(self.companions)
 
     @overload
     def fog(self, z: Tensor) -> Tensor: ...

@@ -76,13 +76,13 @@ class Model(Generator):
 
     @property
     def members(self) -> int:
-        return 1 + len(self.decoder.followers)
+        return 1 + (len(self.decoder.followers) or len(self.companions))
 
     def decode_batch(self, z: Tensor) -> Tensor:
         return self.decoder(z)
 
     def members_batch(self, z: Tensor) -> Tensor:
-        return self.decoder.all(z) if self.members > 1 else super().members_batch(z)
+        return self.decoder.all(z) if self.decoder.followers else super().members_batch(z)
 
     def encode_batch(self, x: Tensor) -> Tensor:
         return self.encoder(x)

@@ -128,6 +128,9 @@ def walk_through(
     knobs = knobs_for(generator, kind) | knobs
     given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse}
     trace = through(ends, kind, steps, generator.decode, real, even, **given, **knobs)
+    said = getattr(generator, "companions_words", "")
+    if said and "fog" in kind.split(MIX):
+        trace = replace(trace, notes=(*trace.notes, said))
     return measured(trace, kind, generator.decode, real)
 
 

@@ -252,6 +252,8 @@ CHINESE: dict[str, str] = {
     "tune": "调节",
     "tune_help": "画面上的路径在意什么：尺子、对空处的惧怕等等。",
     "tune_none": "画面上的路径没有可调的旋钮。",
+    "fog_fitting": "这个模型只有一个解码器。正在为它拟合可以与之分歧的同伴：{percent} %。",
+    "fog_left": "还需约 {seconds} 秒。",
     "walk_mixed": "混合",
     "walk_mixed_help": "每一段各用一种路径：在两个端点之间的线上选择。",
     "walk_leg": "从端点 {a} 到端点 {b} 的路径种类",

@@ -259,6 +259,8 @@ ENGLISH: dict[str, str] = {
     "tune": "Tune",
     "tune_help": "What the paths on screen care for: the ruler, the fear of the empty, and more.",
     "tune_none": "The paths on screen have nothing to turn.",
+    "fog_fitting": "This model has one decoder. Companions that can disagree with it are being fitted: {percent} %.",
+    "fog_left": "About {seconds} s left.",
     "walk_mixed": "Mixed",
     "walk_mixed_help": "A kind of path for each leg: choose it on the line between two ends.",
     "walk_leg": "Kind of the path from end {a} to end {b}",

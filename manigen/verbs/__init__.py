@@ -25,6 +25,7 @@ VERBS = (
     "walk",
     "measure",
     "geodesic",
+    "fog",
     "features",
     "app",
 )

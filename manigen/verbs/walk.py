@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from manigen.errors import BadInput
+from manigen.errors import BadInput, NotPossible
 from manigen.verbs.base import WRITERS, Result, check_out, knobs, load, model, picture_options, write_pictures
 
 help = "walk from one picture to another"
@@ -38,7 +38,7 @@ def options(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> Result:
     import numpy as np
 
-    from manigen import files, paths, weights
+    from manigen import companions, files, paths, weights
 
     suffix = check_out(given.out, *WRITERS, ".mp4", ".html") if given.out else None
     generator = load(given.model)
@@ -48,6 +48,11 @@ def run(given: Namespace) -> Result:
         if not 0 <= row < len(codes):
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
+    if "fog" in kind.split(paths.MIX) and not companions.join(generator, codes):
+        raise NotPossible(
+            f"Fog needs a model with several decoders, and {generator.name} has one: "
+            f"python -m manigen fog {given.model} fits companions to it, once."
+        )
     found = paths.walk_through(
         generator, list(codes.z[rows]), kind, given.steps, codes.taught, given.even, **given.knobs
     )

@@ -143,10 +143,11 @@ export class Film {
     });
   }
 
-  // A sentence instead of the card's own: that a search runs, or why it failed.
-  say(name, sentence, level = "") {
+  // A sentence instead of the card's own: that a search runs, or why it failed; with what may be done about it.
+  say(name, sentence, level = "", action = null) {
     const { note } = this.rows.get(name);
     note.textContent = note.title = sentence;
+    if (action) note.append(" ", element("button", "mg-link", [action[0]], { type: "button", onclick: action[1] }));
     note.dataset.level = level;
   }
 

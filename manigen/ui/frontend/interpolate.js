@@ -20,6 +20,7 @@ const LIVE = 150; // ms: a kind whose path was ever found this fast is drawn ane
 const REST = 250; // ms without a move, after which the link is brought up to date
 const SLOW = 700; // ms, after which a search says that it runs
 const PATIENCE = 600000; // ms that a search may take
+const AGAIN = 500; // ms between two looks at what is being made
 const PHONE = "(max-width: 820px)";
 
 class Interpolate {
@@ -157,6 +158,7 @@ class Interpolate {
     if (reply.error) {
       this.walks.delete(name);
       this.wait(name, true);
+      if (reply.fit) return this.await(name, reply.fit);
       return this.film.say(name, fill(text.walk_failed, { why: reply.error }), "edge");
     }
     if (reply.header.model !== model || reply.header.map !== map) return; // overtaken by another model or map
@@ -169,6 +171,28 @@ class Interpolate {
     this.meet(walk);
     if (drag) this.map.showLoupe((canvas) => paint(canvas, walk.nearest(this.ends.t(drag.i))), walk.nearest(this.ends.t(drag.i)).level);
     this.root.dataset.walks = String(this.walks.size);
+  }
+
+  // What this walk takes is being made first: tell how far it is, and ask again when it is there.
+  async await(name, fit) {
+    const { model, text, fitUrl } = this.data;
+    const url = fitUrl.replace("KEY", fit);
+    const stop = [text.fit_stop, () => fetch(`${url}/stop`, { method: "POST" })];
+    const wanted = () => this.data.model === model && this.film.rows.has(name) && !this.walks.has(name) && !this.gone;
+    while (wanted()) {
+      try {
+        const about = await orderAt(url);
+        if (!wanted()) return;
+        if (about.state === "done") return this.fetch(null, this.data.kinds.filter((kind) => kind.name === name));
+        if (about.state === "failed" || about.state === "stopped")
+          return this.film.say(name, fill(text.walk_failed, { why: about.error || text.fit_stopped }), "edge");
+        const left = about.left === null ? "" : fill(text.fog_left, { seconds: Math.ceil(about.left) });
+        this.film.say(name, `${fill(text.fog_fitting, { percent: Math.round(100 * about.share) })} ${left}`, "", stop);
+      } catch {
+        this.film.say(name, text.walk_lost, "edge");
+      }
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
   }
 
   present(walk) {
@@ -403,6 +427,7 @@ class Interpolate {
   }
 
   destroy() {
+    this.gone = true;
     this.transport.stop();
     for (const timer of [this.resting, this.teller, this.asking]) clearTimeout(timer);
     this.stop.abort();
@@ -435,6 +460,13 @@ class Frames {
     const share = t * this.last - i;
     return codes[i].map((value, at) => value + share * (codes[i + 1][at] - value));
   }
+}
+
+// How far an order is, from the head of its frame.
+async function orderAt(url) {
+  const buffer = await (await fetch(url)).arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  return JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
 }
 
 function paint(canvas, { image }) {

@@ -120,7 +120,7 @@ export class Live {
       if (header.superseded || request.id < lane.shown) return;
       lane.shown = request.id;
       if (header.encoding && header.encoding !== "raw") await unfold(reply);
-      request.show(header.error ? { error: header.error } : reply);
+      request.show(header.error ? { error: header.error, fit: header.fit } : reply);
       if (!header.error && request.moment !== null) this.time(performance.now() - request.moment);
       return;
     }
