@@ -65,6 +65,7 @@ shown = components.mount(
         "stretchUrl": routes.stretch_address(model, map_name),
         "stabilityUrl": routes.stability_address(model, map_name),
         "ghostsUrl": routes.ghosts_address(model, map_name),
+        "unwarpUrl": routes.unwarp_address(model, map_name),
         "exportUrl": routes.export_address(model, map_name),
         "dims": recipe.dims,
         "beside": [

@@ -351,6 +351,20 @@ class Opened:
             "distances": [round(float(far) / self.nearest.typical, 3) for far in distances[0, others]],
         }
 
+    def unwarped(self, method: str, row: int) -> dict[str, Any]:
+        """Return how the surroundings of a real code would lie, were the map made for them alone: rows and places.
+
+        Raises `BadInput` for a row that is not there.
+        """
+        from manigen.projections import _unwarp
+
+        row = checks.count(row, "row", 0, len(self.codes.z) - 1)
+        fitted = self.map(method)
+        near = self.nearest.find(self.codes.z[row], _unwarp.K + 1)[0][0]
+        beside = fitted.neighbours(fitted.p[row], _unwarp.K + 1)[0][0]
+        found = _unwarp.around(fitted, row, near[near != row][: _unwarp.K], beside[beside != row][: _unwarp.K])
+        return {"rows": found.rows.tolist(), "places": found.places.round(5).tolist(), "true": found.true.tolist()}
+
     def _build(self, method: str) -> Content:
         fitted, codes = self._loaded(method), self.codes
         count = len(codes.z)

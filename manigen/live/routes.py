@@ -6,6 +6,7 @@
     GET /manigen/stretch/{model}/{map}         how much the picture changes for a step on that map, as ellipses
     GET /manigen/stability/{model}/{map}       how steady that map is, or how far its being made again is (202)
     GET /manigen/ghosts/{model}/{map}/{row}    where a real code came to lie each time that map was made again
+    GET /manigen/unwarp/{model}/{map}/{row}    how the surroundings of a real code would lie by their true distances
     GET /manigen/export/{model}/{map}          that map with its codes as npz
     GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
     GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
@@ -215,6 +216,19 @@ class Live:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
 
+    async def unwarp(self, request: Request) -> Response:
+        """Send how the surroundings of a real code would lie on a map, were it made for them alone."""
+        if not self.same_origin(request):
+            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
+        try:
+            found = await asyncio.to_thread(lambda: self.models.open(model).unwarped(method, row))
+        except LookupError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except ManigenError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
+
     async def export(self, request: Request) -> Response:
         """Send a map with its codes as npz: what `Map.from_arrays` reads, and the codes' columns."""
         if not self.same_origin(request):
@@ -296,6 +310,7 @@ class Live:
             Route(f"{self.base}/manigen/stretch/{{model}}/{{map}}", self.stretch),
             Route(f"{self.base}/manigen/stability/{{model}}/{{map}}", self.stability),
             Route(f"{self.base}/manigen/ghosts/{{model}}/{{map}}/{{row:int}}", self.ghosts),
+            Route(f"{self.base}/manigen/unwarp/{{model}}/{{map}}/{{row:int}}", self.unwarp),
             Route(f"{self.base}/manigen/export/{{model}}/{{map}}", self.export),
             Route(f"{self.base}/manigen/kin/{{model}}/{{map}}/{{row:int}}", self.kin),
             Route(f"{self.base}/manigen/fit/{{key}}", self.fit),
@@ -640,6 +655,11 @@ def stability_address(model: str, method: str) -> str:
 def ghosts_address(model: str, method: str) -> str:
     """Return the address, without its last part, a row, that tells where a code lay when the map was made again."""
     return f"{_live().base}/manigen/ghosts/{model}/{method}"
+
+
+def unwarp_address(model: str, method: str) -> str:
+    """Return the address, without its last part, a row, that tells how a code's surroundings would truly lie."""
+    return f"{_live().base}/manigen/unwarp/{model}/{method}"
 
 
 def export_address(model: str, method: str) -> str:

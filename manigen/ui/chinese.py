@@ -154,6 +154,7 @@ CHINESE: dict[str, str] = {
     "way_triangle": "所在三角形的三个角",
     "trust_how": "横条从随机到完美。指向名称可看含义和出处。± 是抽样估计的标准误。",
     "trust_anchor": "随机为 {chance}，完美为 {best}。",
+    "unwarp": "在指针下展平（U）：各点移到真实距离所定的位置",
     "find": "查找类别或行号（/）",
     "find_placeholder": "类别，或 # 加行号",
     "find_none": "这里没有类别或行 {asked}。行号从 #0 到 #{n}。",

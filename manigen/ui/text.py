@@ -161,6 +161,7 @@ ENGLISH: dict[str, str] = {
     "way_triangle": "the corners of its triangle",
     "trust_how": "Bars run from chance to perfect. Point on a name for what it means and where it comes from. ± is the standard error of what was estimated on a sample.",
     "trust_anchor": "By chance {chance}, perfect {best}.",
+    "unwarp": "Un-warp under the pointer (U): points move to where their true distances put them",
     "find": "Find a class or a row (/)",
     "find_placeholder": "A class, or # and a row",
     "find_none": "There is no class and no row {asked} here. Rows run from #0 to #{n}.",

@@ -207,6 +207,28 @@ def test_ellipses_of_equal_change_lie_on_the_map_and_colour_the_points(explore):
     explore.until("new Set(document.querySelector('.mg-plot').data[0].marker.color).size > 5")
 
 
+def test_under_a_resting_hand_the_surroundings_are_unwarped_and_go_back_when_it_leaves(explore):
+    page, field = explore.page, "document.querySelector('.mg-explore').parentElement.manigen"
+    switch = page.get_by_role("button", name="Un-warp under the pointer (U)")
+    page.locator(".mg-map").focus()
+    page.keyboard.press("u")
+    assert switch.get_attribute("aria-pressed") == "true"
+    box = page.locator(".mg-map").bounding_box()
+    x, y = page.evaluate(f"{field}.map.toPixel([{field}.columns.x[7], {field}.columns.y[7]])")
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.wait_for_selector('.mg-map[data-unwarped="7"]')
+    explore.until(f"{field}.bent?.share === 1")
+    bent = page.evaluate(f"{field}.bent")
+    z = shipped()[0].z
+    near = np.argsort(np.linalg.norm(z - z[7], axis=1))[1:25]
+    assert set(near) == {row for row, true in zip(bent["rows"], bent["true"], strict=True) if true}
+    page.mouse.move(box["x"] + x + 200, box["y"] + y + 20)
+    explore.until(f"!{field}.bent || {field}.bent.rows[0] !== 7")
+    switch.click()
+    explore.until(f"!{field}.bent")
+    assert switch.get_attribute("aria-pressed") == "false"
+
+
 def test_maps_side_by_side_share_one_hand_and_one_lasso(visit):
     one = visit(f"/?model={DEFAULT_MODEL}&map=umap&beside=tsne")
     page, field = one.page, "document.querySelector('.mg-explore').parentElement.manigen"

@@ -13,6 +13,8 @@ import { Tray } from "./tray.js";
 import { Trust } from "./trust.js";
 
 const REST = 120; // ms without a move after which a hand rests
+const LENS = 120; // px around a point within which its surroundings are un-warped
+const GLIDE = 480; // ms that un-warping takes
 const REACH = 12; // px from a point within which a resting hand means that point
 const TWICE = 500; // ms between the clicks of a double click, at most
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
@@ -51,6 +53,7 @@ class Explore {
       tool("farther", text.farther, () => this.map.zoom(1 / 0.7)),
       tool("reset", text.reset, () => this.map.reset()),
       element("i"),
+      tool("unwarp", text.unwarp, () => this.unwarp(!this.unwarping)),
       tool("find", text.find, () => this.openFind()),
       tool("take", text.take, () => this.openTake()),
     ], { role: "toolbar", "aria-label": text.tools });
@@ -112,7 +115,7 @@ class Explore {
     }
     if (changed && this.columns) this.trust.load(data.trustUrl);
     if (changed) {
-      this.stretch = this.steady = this.ghosts = this.haunted = null;
+      this.stretch = this.steady = this.ghosts = this.haunted = this.bent = null;
       this.again.update(null);
       this.again.element.remove();
     }
@@ -196,6 +199,7 @@ class Explore {
     if (!this.where) this.place = place;
     this.moveLoupe(pixel, view.size());
     if (!this.where) this.rest();
+    if (this.bent?.towards && (this.where || !this.insideLens())) this.straighten();
     const { model } = this.data;
     const map = this.where?.map ?? this.data.map;
     this.live.ask("hover", { op: "hover", model, map, at: view.lift(place), k: NEIGHBOURS }, (reply) => this.show(reply), moment);
@@ -303,6 +307,107 @@ class Explore {
     this.overlay();
   }
 
+  // --- un-warping: the surroundings of the point under a resting hand move to where their true distances put them ----
+
+  unwarp(on) {
+    this.unwarping = on;
+    this.tools.querySelector('[data-tool="unwarp"]').setAttribute("aria-pressed", String(on));
+    if (!on) this.straighten();
+    else if (this.place) this.askKin();
+  }
+
+  async askUnwarped(row) {
+    const { unwarpUrl } = this.data;
+    if (row === null || this.bent?.rows[0] === row) return;
+    if (this.bent && this.insideLens()) return;
+    try {
+      const response = await fetch(`${unwarpUrl}/${row}`);
+      if (!response.ok || this.data.unwarpUrl !== unwarpUrl || !this.unwarping || this.map.rowAt(this.place, REACH) !== row) return;
+      this.bent = { ...(await response.json()), share: 0, towards: 1 };
+      this.field.dataset.unwarped = row;
+      this.glide();
+    } catch {
+      return; // the line is down: another rest asks again
+    }
+  }
+
+  insideLens() {
+    const { x, y } = this.columns;
+    const middle = this.map.toPixel([x[this.bent.rows[0]], y[this.bent.rows[0]]]);
+    const hand = this.map.toPixel(this.place);
+    return Math.hypot(hand[0] - middle[0], hand[1] - middle[1]) < LENS;
+  }
+
+  straighten() {
+    if (!this.bent) return;
+    this.bent.towards = 0;
+    this.glide();
+  }
+
+  glide() {
+    const bent = this.bent;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    let last = performance.now();
+    cancelAnimationFrame(this.gliding);
+    const step = (now) => {
+      if (this.bent !== bent) return;
+      const change = calm ? 1 : Math.max(0, now - last) / (bent.towards ? GLIDE : GLIDE / 2);
+      last = now;
+      bent.share = bent.towards ? Math.min(1, bent.share + change) : Math.max(0, bent.share - change);
+      if (!bent.towards && !bent.share) {
+        this.bent = null;
+        delete this.field.dataset.unwarped;
+      }
+      this.overlay();
+      if (bent.share !== bent.towards) this.gliding = requestAnimationFrame(step);
+    };
+    this.gliding = requestAnimationFrame(step);
+  }
+
+  drawUnwarped(pen) {
+    const { rows, places, true: near, share } = this.bent;
+    const { x, y, label } = this.columns;
+    const eased = share * share * (3 - 2 * share);
+    const [mx, my] = this.map.toPixel([x[rows[0]], y[rows[0]]]);
+    const veil = pen.createRadialGradient(mx, my, 0, mx, my, LENS);
+    const paper = this.dark ? "18,20,26" : "255,255,255";
+    veil.addColorStop(0, `rgba(${paper},${0.9 * eased})`);
+    veil.addColorStop(0.8, `rgba(${paper},${0.8 * eased})`);
+    veil.addColorStop(1, `rgba(${paper},0)`);
+    pen.fillStyle = veil;
+    pen.beginPath();
+    pen.arc(mx, my, LENS, 0, 7);
+    pen.fill();
+    const steps = places.map((place) => this.map.toPixel(place)).map(([px, py]) => [px - mx, py - my]);
+    const reach = Math.max(...steps.filter((_, i) => near[i]).map((step) => Math.hypot(...step)), 1e-3);
+    const larger = Math.max(1, (0.72 * LENS) / reach); // as through a glass: what is close together is seen apart
+    for (let i = rows.length - 1; i >= 0; i--) {
+      const row = rows[i];
+      const [ax, ay] = this.map.toPixel([x[row], y[row]]);
+      const far = Math.hypot(...steps[i]) * larger;
+      const held = larger * Math.min(1, (1.5 * LENS) / Math.max(far, 1)); // an intruder leaves, but not the map
+      const [bx, by] = [mx + held * steps[i][0], my + held * steps[i][1]];
+      const [px, py] = [ax + (bx - ax) * eased, ay + (by - ay) * eased];
+      pen.strokeStyle = pen.fillStyle = this.map.colourOf(label[row]);
+      pen.globalAlpha = 0.35;
+      pen.lineWidth = 1;
+      pen.beginPath();
+      pen.moveTo(ax, ay);
+      pen.lineTo(px, py);
+      pen.stroke();
+      pen.globalAlpha = 1;
+      pen.lineWidth = 1.8;
+      pen.beginPath();
+      pen.arc(px, py, i ? 4.5 : 7, 0, 7);
+      if (near[i] || !i) pen.fill();
+      else pen.stroke(); // the map put it here, but it is no neighbour
+    }
+    pen.strokeStyle = this.dark ? "#fff" : "#14161e";
+    pen.beginPath();
+    pen.arc(mx, my, 8, 0, 7);
+    pen.stroke();
+  }
+
   drawGhosts(pen, { row, places }) {
     const [px, py] = this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
     pen.strokeStyle = this.dark ? "#fff" : "#14161e";
@@ -347,6 +452,7 @@ class Explore {
     const row = this.map.rowAt(this.place, REACH);
     const { model, map, kinUrl } = this.data;
     this.askGhosts(row, false);
+    if (this.unwarping) this.askUnwarped(row);
     if (row === null) return (this.kin = null);
     if (this.kin?.row === row && this.kin.map === map) return;
     try {
@@ -386,6 +492,10 @@ class Explore {
     if (this.others.length) drawElsewhere(pen, this.map, this.elsewhere(null));
     if (this.where) return this.drawPins(pen);
     if (this.data.colourBy === "stretch" && this.stretch?.cells) this.drawEllipses(pen);
+    if (this.bent) {
+      this.drawUnwarped(pen);
+      return this.drawPins(pen);
+    }
     const ghosts = this.data.colourBy === "stability" ? [this.haunted, this.ghosts].filter(Boolean) : [];
     for (const one of ghosts) this.drawGhosts(pen, one);
     if (this.lines && this.ghosts) return this.drawPins(pen);
@@ -645,6 +755,7 @@ class Explore {
       else if (event.key === "-") this.map.zoom(1 / 0.7);
       else if (event.key === "0") this.map.reset();
       else if (event.key === "/") this.openFind();
+      else if (event.key === "u") this.unwarp(!this.unwarping);
       else if (event.key === "l") this.mode("lasso");
       else if (event.key === "Escape") { this.mode("pan"); this.map.clearSelection(); }
       else return;
