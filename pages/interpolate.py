@@ -172,6 +172,7 @@ components.mount(
         "model": model,
         "map": map_name,
         "mapUrl": routes.map_address(model, map_name),
+        "stretchUrl": routes.stretch_address(model, map_name),
         "fitUrl": routes.fit_address("KEY"),
         "classes": card["data"].get("classes", []),
         "shape": card["shape"],
@@ -183,7 +184,7 @@ components.mount(
                 "title": titles[name],
                 "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
                 "colour": offered.index(name),
-                "closed": name in walks.FIRST,
+                "refines": walks.refines(spelled_kinds[kinds.index(name)]),
             }
             for name in kinds
         ],

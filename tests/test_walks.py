@@ -288,3 +288,8 @@ def test_a_lossless_film_shows_the_very_pictures() -> None:
     assert film.n_frames == 9  # type: ignore[attr-defined]
     film.seek(4)
     assert np.ptp(np.asarray(film.convert("L"))) == 0 and abs(int(np.asarray(film.convert("L"))[0, 0]) - 128) <= 1
+
+
+def test_only_what_takes_long_is_sketched_first() -> None:
+    assert [kind for kind in walks.kinds() if walks.refines(kind)] == ["fog", "pullback"]
+    assert walks.refines("straight+pullback") and not walks.refines("straight+density")

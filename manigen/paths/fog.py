@@ -20,6 +20,7 @@ card = Card(
     sentence="A short way that avoids places where several decoders, taught alike, do not agree on the picture.",
     reference="Syrota, Moreno-Muñoz, Hauberg 2024, Decoder ensembling for learned latent geometries",
     link="https://arxiv.org/abs/2408.07507",
+    facts={"refines": True},  # a coarse search answers at once
     knobs=(Knob("shyness", 1024.0, "How much disagreement counts beside the pictures' change.", 0.0, 1e5, log=True),),
 )
 

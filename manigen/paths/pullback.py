@@ -24,6 +24,7 @@ card = Card(
     sentence="The way along which the picture changes least: shorter, yet often through a blur that no data show.",
     reference="Shao, Kumar, Fletcher 2018, The Riemannian Geometry of Deep Generative Models",
     link="https://arxiv.org/abs/1711.08014",
+    facts={"refines": True},  # a coarse search answers at once
     knobs=(
         Knob("ruler", PIXELS, "What the change of a picture is measured on.", choices=tuple(RULERS)),
         Knob("caution", 0.0, "Fear of the empty: how much more a step counts where codes are rarer.", 0.0, 6.0),

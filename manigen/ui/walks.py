@@ -88,6 +88,12 @@ def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[s
     return settings
 
 
+def refines(kind: str) -> bool:
+    """Say whether a kind, or any of a mix, takes long enough to be sketched first."""
+    known = paths.cards()
+    return any(known[name].facts.get("refines") for name in kind.split(paths.MIX))
+
+
 def title(kind: str) -> str:
     """Return what a kind, or a mix of kinds, is called."""
     known = paths.cards()

@@ -131,6 +131,34 @@ def test_dragging_an_end_on_the_map_walks_elsewhere_while_it_moves(walker):
     walker.page.mouse.up()
 
 
+def test_a_search_is_sketched_at_once_also_under_a_dragging_hand_and_then_refined(visit):
+    one = visit("/interpolate?model=mnist-vae&kinds=straight~pullback")
+    row = '.mg-row[data-kind="pullback"][data-sketch="{}"]'
+    one.page.wait_for_selector(row.format("true"))
+    one.page.wait_for_selector(row.format("false"))
+    at = one.page.locator(".mg-handle").first.bounding_box()
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    one.page.mouse.move(x, y)
+    one.page.mouse.down()
+    one.changes(lambda: one.page.mouse.move(x + 60, y + 20, steps=4), FIRST)
+    one.changes(lambda: one.page.mouse.move(x + 90, y + 20, steps=4), SECOND)
+    one.page.wait_for_selector(row.format("true"))
+    one.page.mouse.up()
+    one.page.wait_for_selector(row.format("false"))
+    assert "first sketch" not in one.page.locator('.mg-row[data-kind="pullback"] .mg-note').text_content()
+
+
+def test_the_hills_of_the_metric_lie_under_the_paths(visit):
+    one = visit("/interpolate?model=mnist-vae&kinds=straight")
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    bare = one.picture(".mg-map .mg-overlay")
+    one.page.get_by_role("button", name="How much the picture changes for a step").click()
+    one.page.wait_for_selector(".mg-hot:not([hidden])")
+    assert one.picture(".mg-map .mg-overlay") != bare
+    one.page.get_by_role("button", name="How much the picture changes for a step").click()
+    one.page.wait_for_selector(".mg-hot", state="hidden")
+
+
 def test_the_ends_can_be_an_uploaded_picture_and_a_bad_file_is_one_sentence(walker, tmp_path):
     bad, good = tmp_path / "not-a-picture.png", tmp_path / "seven.png"
     bad.write_text("words")

@@ -70,14 +70,15 @@ export class Film {
 
   setWorth(name, worth) {
     const row = this.rows.get(name);
+    row.element.dataset.sketch = String(worth.coarse);
     const { values } = row;
     const { text } = this;
     row.worth = worth;
     values.length.textContent = worth.length.toFixed(1);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
     values.farthest.textContent = fill(text.times, { value: tidy(Math.max(...worth.distance)) });
-    values.search.textContent = worth.converged ? text.walk_converged : text.walk_stopped;
-    values.search.dataset.level = worth.converged ? "" : "edge";
+    values.search.textContent = worth.coarse ? text.walk_refining : worth.converged ? text.walk_converged : text.walk_stopped;
+    values.search.dataset.level = worth.converged || worth.coarse ? "" : "edge";
     values.search.title = worth.converged || worth.residual === null ? text.walk_search_help
       : fill(text.walk_stopped_help, { residual: tidy(100 * worth.residual) });
     for (const other of this.rows.values()) if (other.worth) this.explain(other);
@@ -95,9 +96,10 @@ export class Film {
       const key = Math.abs(more) < 2 ? "walk_alike" : more < 0 ? "walk_shorter" : own < other ? "walk_longer" : "walk_longer_still";
       words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
     }
-    note.textContent = [...worth.notes, words].join(" ");
+    if (worth.coarse) words = text.walk_sketch;
+    note.textContent = [...(worth.coarse ? [] : worth.notes), words].join(" ");
     note.title = `${note.textContent} ${words === kind.sentence ? "" : kind.sentence}`;
-    note.dataset.level = worth.notes.length ? "edge" : "";
+    note.dataset.level = worth.notes.length && !worth.coarse ? "edge" : "";
   }
 
   // Under each strip, in step with it: how far from data the walk is, and how fast the picture changes; one scale for all.

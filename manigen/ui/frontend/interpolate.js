@@ -16,7 +16,6 @@ const DRAGGED = 32; // steps of a walk while one of its ends is dragged
 const QUICK = 60; // ms: exact pictures are asked for under a moving hand as long as they come this fast
 const PROBE = 200; // ms after which one is asked for all the same, to see whether they come faster now
 const PAUSE = 8; // ms between two requests for an exact picture of one kind
-const LIVE = 150; // ms: a kind whose path was ever found this fast is drawn anew while an end is dragged
 const REST = 250; // ms without a move, after which the link is brought up to date
 const SLOW = 700; // ms, after which a search says that it runs
 const PATIENCE = 600000; // ms that a search may take
@@ -31,7 +30,7 @@ class Interpolate {
     this.walks = new Map(); // by kind: its frames
     this.exact = new Map(); // by kind: the last exact picture, and where on the walk it lies
     this.searching = new Map(); // by kind: since when
-    this.lively = new Set(data.kinds.filter(({ closed }) => closed).map(({ name }) => name)); // kinds found at once
+    this.turns = new Map(); // by kind: the newest question
     this.unsaid = new Map(); // what the page could not be told while the connection was lost
     this.pace = 30; // ms from asking for an exact picture to drawing it
     this.asked = 0; // when
@@ -127,14 +126,18 @@ class Interpolate {
     if (legs < 1) return this.standStill();
     const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
-    for (const { name, spelled, knobs } of kinds) {
-      if (drag && !this.lively.has(name)) {
-        this.wait(name, true); // what is shown of it is of before the drag
-        continue;
-      }
+    for (const { name, spelled, knobs, refines } of kinds) {
+      const message = { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even };
+      const turn = {};
+      this.turns.set(name, turn); // whatever is asked for after this overtakes it
       if (!drag) this.searching.set(name, performance.now());
-      this.live.ask(`walk-${name}`, { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even },
-        (reply) => ends.length === this.ends.length && this.take(name, reply, drag), performance.now(), PATIENCE);
+      const ask = (coarse) => this.live.ask(`walk-${name}`, { ...message, coarse }, (reply) => {
+        const newest = this.turns.get(name) === turn;
+        if (ends.length !== this.ends.length || (!newest && !drag)) return;
+        this.take(name, reply, drag);
+        if (coarse && !drag && newest && !reply.error) ask(false);
+      }, performance.now(), PATIENCE);
+      ask(refines); // what takes long is sketched first, and as long as an end is dragged, then refined
     }
     if (!drag) this.tell();
   }
@@ -154,7 +157,7 @@ class Interpolate {
     const { model, map, kinds, text } = this.data;
     const kind = kinds.find((other) => other.name === name);
     if (!kind) return;
-    this.searching.delete(name);
+    if (!reply.header?.coarse) this.searching.delete(name);
     if (reply.error) {
       this.walks.delete(name);
       this.wait(name, true);
@@ -163,7 +166,6 @@ class Interpolate {
     }
     if (reply.header.model !== model || reply.header.map !== map) return; // overtaken by another model or map
     const walk = new Frames(name, reply);
-    if (reply.header.ms.path < LIVE) this.lively.add(name);
     this.wait(name, false);
     this.walks.set(name, walk);
     this.exact.delete(name);
@@ -198,7 +200,7 @@ class Interpolate {
   present(walk) {
     this.film.setFrames(walk.name, (canvas, t) => paint(canvas, walk.nearest(t)));
     this.film.setWorth(walk.name, walk.header);
-    this.map.setPath(walk.name, walk.header.at, walk.header.bridges);
+    this.map.setPath(walk.name, walk.header.at, walk.header.bridges, walk.header.coarse);
     walk.shown = null;
     this.show();
     this.ask();
@@ -239,7 +241,7 @@ class Interpolate {
     clearTimeout(this.teller);
     const now = performance.now();
     for (const [name, since] of this.searching) {
-      if (now - since < SLOW) continue;
+      if (now - since < SLOW || this.walks.get(name)?.header.coarse) continue;
       this.wait(name, true);
       this.film.say(name, fill(this.data.text.walk_searching, { seconds: Math.round((now - since) / 1000) }));
     }

@@ -694,7 +694,7 @@ function dot({ data, width, height }, { reach, steps, covers }, px, py, rgb) {
 }
 
 // The colour of the even scale at `share` in [0, 1].
-function between(share) {
+export function between(share) {
   const at = Math.max(1, EVEN.findIndex(([stop]) => stop >= share));
   const [[from, a], [to, b]] = [EVEN[at - 1], EVEN[at]];
   return rgb(a).map((value, c) => value + ((share - from) / (to - from)) * (rgb(b)[c] - value));

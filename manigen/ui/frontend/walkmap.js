@@ -1,7 +1,7 @@
 // The map of a walk: each kind's path in its own line, a bead that moves along it, and the ends as numbers to drag.
 
 import { DASHES } from "./film.js";
-import { loadColumns, MapView } from "./map.js";
+import { between, loadColumns, MapView } from "./map.js";
 import { element, fill, icon } from "./parts.js";
 import { draw } from "./picture.js";
 
@@ -20,6 +20,10 @@ export class WalkMap {
       tool("farther", text.farther, () => this.view.zoom(1 / 0.7)),
       tool("reset", text.reset, () => this.view.reset()),
     ], { role: "toolbar", "aria-label": text.tools });
+    this.hot = tool("heat", text.heat, () => this.setHeat(!this.heat));
+    this.hot.setAttribute("aria-pressed", "false");
+    this.tools.prepend(this.hot);
+    this.key = element("div", "mg-torn mg-hot", [text.low_stretch, element("i"), text.high_stretch], { hidden: "", title: text.heat_help });
     this.torn = element("div", "mg-torn", [element("i"), text.walk_torn], { hidden: "", title: text.walk_torn_help });
     this.invented = element("div", "mg-torn mg-invented", [element("i"), text.walk_bridge], { hidden: "", title: text.walk_bridge_help });
     this.lens = element("canvas", "mg-picture", [], { "aria-hidden": "true" });
@@ -35,7 +39,7 @@ export class WalkMap {
       drop: (still) => this.drop(still),
       moved: () => this.redraw(),
     });
-    this.field.append(this.marks, this.loupe, this.tools, element("div", "mg-signs", [this.invented, this.torn]));
+    this.field.append(this.marks, this.loupe, this.tools, element("div", "mg-signs", [this.key, this.invented, this.torn]));
   }
 
   destroy() {
@@ -46,6 +50,7 @@ export class WalkMap {
     const fresh = data.mapUrl !== this.url;
     const repaint = dark !== this.dark;
     Object.assign(this, { data, dark, url: data.mapUrl });
+    if (fresh && this.heat) this.setHeat(true);
     if (fresh) {
       this.field.dataset.painted = "";
       const columns = await loadColumns(data.mapUrl);
@@ -66,9 +71,9 @@ export class WalkMap {
     this.mark();
   }
 
-  // `bridges` are the numbers of the steps that lie on a road no data show.
-  setPath(name, places, bridges = []) {
-    this.paths.set(name, places ? { places, leaps: leaps(places, this.view.box), bridges: new Set(bridges) } : null);
+  // `bridges` are the numbers of the steps that lie on a road no data show; a `sketch` is drawn thinner.
+  setPath(name, places, bridges = [], sketch = false) {
+    this.paths.set(name, places ? { sketch, places, leaps: leaps(places, this.view.box), bridges: new Set(bridges) } : null);
     this.redraw();
   }
 
@@ -96,12 +101,47 @@ export class WalkMap {
     if (!pen || !this.columns) return;
     pen.clearRect(0, 0, ...this.view.size());
     pen.lineJoin = pen.lineCap = "round";
+    if (this.heat?.image) this.drawHeat(pen);
     for (const kind of this.kinds) this.stroke(pen, kind, true);
     for (const kind of this.kinds) this.stroke(pen, kind, false);
     this.invented.hidden = ![...this.paths.values()].some((path) => path?.bridges.size);
     this.torn.hidden = ![...this.paths.values()].some((path) => path?.leaps.includes(true));
     this.handles.forEach((handle, i) => this.put(handle, this.ends[i]));
     this.place(this.t ?? 0.5);
+  }
+
+  // How much the picture changes for a step at each place, under the paths: hills that a geodesic goes around.
+  async setHeat(on) {
+    this.heat = on ? { url: this.data.stretchUrl } : null;
+    this.hot.setAttribute("aria-pressed", String(on));
+    this.key.hidden = true;
+    this.redraw();
+    if (!on) return;
+    this.on.say(this.text.stretch_waiting);
+    const { url } = this.heat;
+    try {
+      const response = await fetch(url);
+      const found = await response.json();
+      if (this.heat?.url !== url) return;
+      if (!response.ok) throw new Error(found.error);
+      this.heat = { url, ...found, image: heatOf(found.cells) };
+      this.key.hidden = false;
+    } catch (problem) {
+      if (this.heat?.url !== url) return;
+      this.setHeat(false);
+      this.on.say(problem.message);
+    }
+    this.redraw();
+  }
+
+  drawHeat(pen) {
+    const { image, low, cell } = this.heat;
+    const [left, bottom] = this.view.toPixel(low);
+    const [right, top] = this.view.toPixel([low[0] + image.width * cell, low[1] + image.height * cell]);
+    pen.globalAlpha = 0.72;
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(image, left, top, right - left, bottom - top);
+    pen.globalAlpha = 1;
   }
 
   // One path: first a casing in the map's own ground, so that it stands out from the points, then its line.
@@ -122,8 +162,8 @@ export class WalkMap {
     };
     pen.strokeStyle = casing ? style.getPropertyValue("--st-background-color") : style.getPropertyValue(`--mg-kind-${kind.colour % DASHES.length}`);
     pen.setLineDash(casing ? [] : dashes);
-    pen.lineWidth = casing ? 7 : 3.2;
-    pen.globalAlpha = casing ? 0.75 : 1;
+    pen.lineWidth = (casing ? 7 : 3.2) * (path.sketch ? 0.6 : 1);
+    pen.globalAlpha = (casing ? 0.75 : 1) * (path.sketch ? 0.7 : 1);
     line("road");
     pen.stroke();
     if (!casing) { // invented roads: thin and dashed
@@ -283,6 +323,22 @@ export class WalkMap {
     this.live.ask("place", { op: "hover", model, map, at: place, k: 0, thumbs: false, want_code: true }, (reply) =>
       reply.error ? this.on.say(reply.error) : then(reply.header.code));
   }
+}
+
+// The cells [column, row, log magnification, ...] as a picture of one pixel each, those without a value clear.
+function heatOf(cells) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 1 + Math.max(...cells.map(([column]) => column));
+  canvas.height = 1 + Math.max(...cells.map(([, row]) => row));
+  const pen = canvas.getContext("2d");
+  const sorted = cells.map(([, , value]) => value).sort((a, b) => a - b);
+  const [low, high] = [0.02, 0.98].map((share) => sorted[Math.round(share * (sorted.length - 1))]);
+  for (const [column, row, value] of cells) {
+    const share = Math.min(1, Math.max(0, (value - low) / (high - low || 1)));
+    pen.fillStyle = `rgb(${between(share).map(Math.round).join()})`;
+    pen.fillRect(column, canvas.height - 1 - row, 1, 1);
+  }
+  return canvas;
 }
 
 // Which steps of a path are leaps: [i] is true where the step from i - 1 to i is far longer than the others, and far.
