@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 AGAIN = 10_000  # codes that a map is made again of, at most, to see how steady it is
 MEGABYTES = 2000  # of the folder, unless MANIGEN_MAPS_MB says otherwise
+WAYS = b"ways 2"  # to be raised when a way back is added or changed
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "trust"
 
 
@@ -130,10 +131,9 @@ def ship_distortion(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path
 
 def ship_ways(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
     """Measure the ways back from a map and write their errors to the folder that ships."""
-    path = place / _name(_digest(b"ways 1", z, p))
+    path = place / _name(_digest(WAYS, z, p))
     if not path.is_file():
-        found = ways(z, p)
-        files.write_npz(path, {"names": np.array(list(found)), "errors": np.array(list(found.values()))})
+        files.write_npz(path, _measured_ways(z, p))
     return path
 
 
@@ -183,13 +183,27 @@ def stability(fitted: Map, progress: Progress = lambda share, words, p: None) ->
 
 def ways(z: np.ndarray, p: np.ndarray) -> dict[str, float]:
     """Return each way's error back from a map of codes z (n, d) at places p (n, dims); from disk where it can."""
-    of = _digest(b"ways 1", z, p)
+    return _ways(z, p)[0]
+
+
+def _ways(z: np.ndarray, p: np.ndarray) -> tuple[dict[str, float], _back.Decoder | None]:
+    """Return each way's error, and the fitted decoder where that is the best of them."""
+    of = _digest(WAYS, z, p)
     held = _read(of, SHIPPED)
-    if held is not None and {"names", "errors"} <= set(held):
-        return dict(zip(map(str, held["names"]), map(float, held["errors"]), strict=True))
+    if held is None or not {"names", "errors"} <= set(held):
+        held = _measured_ways(z, p)
+        _write(of, held)
+    net = {name.removeprefix("net_"): array for name, array in held.items() if name.startswith("net_")}
+    errors = dict(zip(map(str, held["names"]), map(float, held["errors"]), strict=True))
+    return errors, _back.Decoder(net) if net else None
+
+
+def _measured_ways(z: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+    """Measure the ways back from a map, as arrays for a file; where the decoder is the best, with its network."""
     found = _back.measured(z, p)
-    _write(of, {"names": np.array(list(found)), "errors": np.array(list(found.values()))})
-    return found
+    net = _back.Decoder.fit(z, p).held if found and min(found, key=lambda way: found[way]) == "decoder" else {}
+    nets = {f"net_{name}": array for name, array in net.items()}
+    return {"names": np.array(list(found)), "errors": np.array(list(found.values())), **nets}
 
 
 def take_best_way(fitted: Map) -> dict[str, float]:
@@ -199,8 +213,10 @@ def take_best_way(fitted: Map) -> dict[str, float]:
     """
     if fitted.inverse_kind == "native":
         return {}
-    errors = ways(fitted.z, fitted.p)
+    errors, decoder = _ways(fitted.z, fitted.p)
     if errors:
+        if decoder is not None:
+            fitted.__dict__["decoder"] = decoder  # it was fitted when the ways were measured
         fitted.way = min(errors, key=lambda way: errors[way])
     return errors
 

@@ -76,6 +76,28 @@ def test_the_way_that_measures_best_on_held_out_points_is_taken(bent):
     assert maps.take_best_way(bent) == errors  # the second time from disk
 
 
+def test_the_decoder_alone_has_learned_the_map_the_same_one_each_time(bent):
+    held = np.random.default_rng(3).uniform(-0.95, 0.95, (300, 2)).astype("f")
+    true = np.stack([held[:, 0], held[:, 1], np.sin(4 * held[:, 0]) * held[:, 1]], axis=1)
+    decode = _back.Decoder.fit(bent.z, bent.p)
+    wrong = np.square(decode(held) - true).sum(axis=1).mean()
+    assert wrong < 0.05 * np.square(true - true.mean(axis=0)).sum(axis=1).mean()
+    assert (_back.Decoder.fit(bent.z, bent.p)(held) == decode(held)).all()
+    assert (_back.Decoder(decode.held)(held) == decode(held)).all()  # as it is kept on disk
+
+
+def test_a_decoder_that_measures_best_is_kept_with_its_network_and_not_fitted_again(bent, tmp_path, monkeypatch):
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    errors = dict.fromkeys(_back.WAYS, 0.5) | {"decoder": 0.1}
+    monkeypatch.setattr(_back, "measured", lambda z, p: errors)
+    one, other = Map.of_places(bent.z, bent.p), Map.of_places(bent.z, bent.p)
+    assert maps.take_best_way(one) == errors and one.way == "decoder"
+    answer = one.inverse_transform([[0.1, 0.2]])
+    monkeypatch.setattr(_back.Decoder, "fit", lambda *given: pytest.fail("it was fitted a second time"))
+    maps.take_best_way(other)
+    assert (other.inverse_transform([[0.1, 0.2]]) == answer).all()
+
+
 def test_a_formula_of_ones_own_is_kept_and_few_points_are_not_measured():
     z = np.random.default_rng(0).normal(size=(60, 3)).astype("f")
     assert maps.take_best_way(fit_map(z, "pca")) == {}

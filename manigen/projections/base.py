@@ -140,7 +140,7 @@ class Map:
             raise ManigenError(f"{self.card.title} found no place for some codes; try other knobs or more codes.")
         self.z, self.p, self.notes, self.library = z, p, tuple(made.notes), made.library
         self._arrays, self._stand_in = made.arrays, stand_in
-        for cached in ("_tree", "_nearest", "_net", "spacing"):
+        for cached in ("_tree", "_nearest", "_net", "decoder", "_missing", "spacing"):
             self.__dict__.pop(cached, None)
 
     # --- there ------------------------------------------------------------------------------------------------------
@@ -212,6 +212,10 @@ class Map:
         k = _back.WAYS[way]
         rows, distances = self._search(p, k + 1)
         rows, weights = _weigh(rows, distances, k)
+        if way == "decoder":
+            decode, missing = self.decoder, self._missing
+            mended = np.matmul(weights[:, None].astype(np.float32), missing[rows])[:, 0]
+            return (decode(p.astype(np.float64)) + mended).astype(np.float32)
         if way.startswith("linear"):
             places = self.p[rows].astype(np.float64)
             return _back.linear(p.astype(np.float64), self.z[rows], places, weights).astype(np.float32)
@@ -315,6 +319,16 @@ class Map:
             return Delaunay(self.p.astype(np.float64), qhull_options="QJ Qbb Qc")
         except QhullError:
             return None
+
+    @cached_property
+    def decoder(self) -> _back.Decoder:
+        """The small network from places to codes; fitted at the first call, which takes seconds."""
+        return _back.Decoder.fit(self.z, self.p, self.seed)
+
+    @cached_property
+    def _missing(self) -> np.ndarray:
+        """What the decoder misses of each point's code (n, d)."""
+        return (self.z - self.decoder(self.p)).astype(np.float32)
 
     @cached_property
     def _nearest(self) -> Nearest:

@@ -152,6 +152,7 @@ CHINESE: dict[str, str] = {
     "way_linear": "对 32 个近邻的线性拟合",
     "way_linear_16": "对 16 个近邻的线性拟合",
     "way_triangle": "所在三角形的三个角",
+    "way_decoder": "随地图拟合的小网络，由 32 个近邻修正",
     "trust_how": "横条从随机到完美。指向名称可看含义和出处。± 是抽样估计的标准误。",
     "trust_anchor": "随机为 {chance}，完美为 {best}。",
     "unwarp": "在指针下展平（U）：各点移到真实距离所定的位置",

@@ -159,6 +159,7 @@ ENGLISH: dict[str, str] = {
     "way_linear": "a linear fit to 32 neighbours",
     "way_linear_16": "a linear fit to 16 neighbours",
     "way_triangle": "the corners of its triangle",
+    "way_decoder": "a small network fitted with the map, mended by 32 neighbours",
     "trust_how": "Bars run from chance to perfect. Point on a name for what it means and where it comes from. ± is the standard error of what was estimated on a sample.",
     "trust_anchor": "By chance {chance}, perfect {best}.",
     "unwarp": "Un-warp under the pointer (U): points move to where their true distances put them",
