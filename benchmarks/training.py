@@ -144,15 +144,19 @@ def lesson(data: str, images: int, batch: int, rate: float, **knobs: Any) -> dic
     from manigen import files, home, weights, workshop
     from manigen.nearest import Nearest
     from manigen.workshop import orders, pace, traces
-    from manigen.workshop.worker import Worker
+    from manigen.workshop.host import Host
 
     with tempfile.TemporaryDirectory() as place:
         os.environ["MANIGEN_HOME"] = place
         settings = {"batch": batch, "learning_rate": rate, "knobs": knobs, "maps": ("pca",), "threads": pace.threads()}
         began = time.perf_counter()
         order = workshop.place(home.owner("lesson"), "autoencoder", data, data, images=images, **settings)
-        Worker(idle=0).run()
-        whole, status = time.perf_counter() - began, order.status()
+        host = Host()  # a worker of its own, as beside a server
+        host.ensure()
+        while (status := order.status())["state"] not in orders.OVER and host.working:
+            time.sleep(0.05)
+        whole = time.perf_counter() - began
+        host.stop()
         if status["state"] != "done":
             raise SystemExit(status.get("error", status["state"]))
         labels = files.read_npz(order.folder / orders.FIXED)["labels"]

@@ -32,9 +32,12 @@ class Sampler:
 
     def fit(self, z: np.ndarray, seed: int = 0, progress: Progress = silent) -> Sampler:
         from sklearn.mixture import GaussianMixture
+        from threadpoolctl import threadpool_limits
 
         components = max(1, min(self.components, len(z) // (2 * z.shape[1])))
-        fitted = GaussianMixture(components, reg_covar=1e-4, random_state=seed % 2**32).fit(z.astype(np.float64))
+        mixture = GaussianMixture(components, reg_covar=1e-4, random_state=seed % 2**32)
+        with threadpool_limits(1):  # matrices are small: on busy cores, threads that wait by turning made 6 s minutes
+            fitted = mixture.fit(z.astype(np.float64))
         sampler = Sampler(components)
         sampler.weights = fitted.weights_.astype(np.float32)
         sampler.means = fitted.means_.astype(np.float32)
