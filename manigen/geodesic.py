@@ -25,6 +25,7 @@ import numpy as np
 
 from manigen import files, measures, paths, seeds, weights
 from manigen.errors import NotPossible
+from manigen.held_out import HeldOut
 from manigen.measures.sharpness import steepness
 from manigen.nearest import Nearest
 from manigen.paths.base import PIXELS, RULERS
@@ -35,7 +36,6 @@ LOST = 2.0  # times the floor: where no short walk comes as near, as across the 
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
-NEIGHBOUR = 3  # the held-out picture by whose distance a picture is judged: the nearest alone is chance
 
 GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("straight", {}),
@@ -93,15 +93,7 @@ class Ground:
 
     def far(self, x: np.ndarray) -> float:
         """Return the mean distance of pictures x (n, c, h, w) to the third-nearest held-out one."""
-        rows = x.reshape(len(x), -1).astype(np.float32)
-        squares = np.einsum("np,np->n", self.held_out, self.held_out)
-        found = []
-        for at in range(0, len(rows), 256):
-            some = rows[at : at + 256]
-            square = squares - 2 * some @ self.held_out.T + np.einsum("np,np->n", some, some)[:, None]
-            nearest = np.partition(square, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]
-            found.append(np.sqrt(np.maximum(nearest, 0)))
-        return float(np.concatenate(found).mean(dtype=np.float64))
+        return float(HeldOut(self.held_out).far(x).mean(dtype=np.float64))
 
 
 def ground(

@@ -17,6 +17,7 @@ from manigen.live.library import Opened
 from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
 
 NEAR, EDGE = 1.1, 1.5  # see `level`
+REPORTED = 33  # pictures of a walk that are compared with held-out ones
 EXACT = 9  # digits that give a code's float32 numbers back bit for bit
 
 
@@ -223,9 +224,9 @@ class WalkWish(Wish):
         known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
         if strange := sorted(set(ask.knobs) - known):
             raise BadInput(f"{ask.kind} has no knob {strange[0][:60]!r}.")
-        walk = paths.walk_through(
-            opened.generator, ends, ask.kind, ask.steps, opened.taught, ask.even, ask.coarse, **ask.knobs
-        )
+        given = {"even": ask.even, "coarse": ask.coarse, "with_fog": False}
+        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given, **ask.knobs)
+        report = _report(opened, walk) if ask.report else {}
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
             "kind": walk.kind,
@@ -242,6 +243,7 @@ class WalkWish(Wish):
             "residual": None if walk.residual is None else _tidy(walk.residual),
             "bridges": [] if walk.bridges is None else np.flatnonzero(walk.bridges).tolist(),
             "notes": walk.notes,
+            **report,
         }
         if fitted is not None:
             self.meta["map"], self.meta["at"] = ask.map, _tidy(fitted.transform(walk.codes), 6)
@@ -269,6 +271,19 @@ class WalkWish(Wish):
         if end.code is not None:
             return np.array(_as_long(end.code, opened.generator.dim, f"A code of {opened.name}"), np.float32)
         return fitted.inverse_transform(np.array([_as_long(end.at, fitted.dims, "A place on this map")], np.float32))[0]
+
+
+def _report(opened: Opened, walk: Any) -> dict[str, Any]:
+    """Along some of a walk's pictures: how far from held-out ones, beside the floor, and how thick the fog is."""
+    at = np.linspace(0, len(walk.codes) - 1, min(REPORTED, len(walk.codes))).round().astype(int)
+    told: dict[str, Any] = {}
+    if opened.held_out is not None:
+        pictures, floor = opened.held_out
+        told["held_out"] = _tidy(pictures.far(opened.generator.decode(walk.codes[at])))
+        told["floor"] = None if floor is None else _tidy(floor)
+    if opened.generator.members > 1:
+        told["fog"] = _tidy(opened.generator.fog(walk.codes[at]))
+    return told
 
 
 WISHES: dict[type[Ask], type[Wish]] = {

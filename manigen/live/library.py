@@ -25,6 +25,7 @@ from manigen.live.protocol import frame
 from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
+    from manigen.held_out import HeldOut
     from manigen.live.first import FirstDecoder
     from manigen.live.fits import Fit
     from manigen.measures import Stability
@@ -90,6 +91,7 @@ class Opened:
         self._stretch: dict[str, dict[str, Any]] = {}
         self._stability: dict[str, Stability] = {}
         self._stretching = threading.Lock()
+        self._comparing = threading.Lock()
         self._lock = threading.RLock()
         self._waking = threading.Lock()
         self._call = threading.Event()
@@ -148,6 +150,16 @@ class Opened:
         """The codes that walks go among, with the graph of them once it is built."""
         z = self.codes.taught
         return self.nearest if len(z) == len(self.codes) else Nearest(z)
+
+    @cached_property
+    def held_out(self) -> tuple[HeldOut, float | None] | None:
+        """Held-out pictures of the model's data set and the floor beside them; None where they are not at hand."""
+        from manigen import held_out
+
+        with self._comparing:
+            card = weights.info(self.name) if self.name in weights.names() else {"data": {}}
+            found = held_out.at_hand(card["data"], self.generator.shape)
+            return None if found is None else (found, found.floor(self.generator, self.codes))
 
     @cached_property
     def thumbnails(self) -> Thumbnails:

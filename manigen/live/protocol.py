@@ -10,7 +10,8 @@ of a channel wins) and what the op needs:
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
     walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all;
                                                         kind may be one for each leg: straight+graph;
-                                                        with knobs {name: value}, and coarse for an answer at once
+                                                        with knobs {name: value}, coarse for an answer at once,
+                                                        report for distance to held-out pictures, and fog
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     ping                                                           device and times, nothing else
 
@@ -120,6 +121,7 @@ class Walk(Ask):
     even: bool = False  # each step changes the picture equally
     knobs: dict[str, int | float | str | bool] = field(default_factory=dict)
     coarse: bool = False  # answer at once, not with the best
+    report: bool = False  # tell how far from held-out pictures it is, and the fog
 
 
 @dataclass(frozen=True)
@@ -344,6 +346,7 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         even=message.switch("even", False),
         knobs=message.knobs(),
         coarse=message.switch("coarse", False),
+        report=message.switch("report", False),
     )
 
 

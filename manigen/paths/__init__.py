@@ -86,13 +86,15 @@ def walk(
     steps: int = 65,
     codes: Any = None,
     even: bool = False,
+    held_out: Any = None,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes from code `start` (d,) to code `end` (d,), with its length and evenness.
 
     `generator` is anything with `decode(z)`: codes (k, d) to pictures (k, ...). `codes` are real codes (n, d), or a
     `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data. `even` spaces
-    the codes so that each step changes the picture equally.
+    the codes so that each step changes the picture equally; `held_out` (`manigen.held_out.HeldOut`) measures how far
+    the pictures are from held-out ones.
     Raises `BadInput` for codes that are not finite or not of one width, `UnknownName` for a kind that is not there,
     `ManigenError` where the decoder returns NaN.
 
@@ -103,7 +105,7 @@ def walk(
     >>> way.length, way.evenness
     (5.0, 1.0)
     """
-    return walk_through(generator, (start, end), kind, steps, codes, even, **knobs)
+    return walk_through(generator, (start, end), kind, steps, codes, even, held_out=held_out, **knobs)
 
 
 def walk_through(
@@ -114,12 +116,16 @@ def walk_through(
     codes: Any = None,
     even: bool = False,
     coarse: bool = False,
+    held_out: Any = None,
+    with_fog: bool = True,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
 
     `kind` may name one kind for each leg: "straight+density+straight". With `coarse` a search answers at once,
-    not with its best.
+    not with its best. `held_out`, such as a `manigen.held_out.HeldOut`, measures
+    how far the pictures are from held-out ones; the fog along the way takes several decodes of each
+    code and can be left out.
     """
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
@@ -131,7 +137,8 @@ def walk_through(
     said = getattr(generator, "companions_words", "")
     if said and "fog" in kind.split(MIX):
         trace = replace(trace, notes=(*trace.notes, said))
-    return measured(trace, kind, generator.decode, real)
+    fog = None if members_of(generator) is None or not with_fog else getattr(generator, "fog", None)
+    return measured(trace, kind, generator.decode, real, fog, held_out)
 
 
 def through(

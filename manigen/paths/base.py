@@ -131,8 +131,9 @@ class Walk:
 
     `codes` (k, d) float32; `kind` the path's name; `steps` (k-1,) float64, the L2 distances between consecutive
     pictures, flattened, pixels in [0, 1]; `distance_to_data` (k,) float32, each code's distance to the nearest real
-    one, 1 being as far as real codes lie from one another, or None where no codes were given; `converged`, `residual`,
-    `bridges` and `notes` as in `Trace`.
+    one, 1 being as far as real codes lie from one another, or None where no codes were given; `held_out_distance` (k,)
+    each picture's to held-out ones, where those were given; `fog` (k,) in grey levels, where the generator has several
+    decoders; `converged`, `residual`, `bridges` and `notes` as in `Trace`.
     """
 
     codes: np.ndarray
@@ -143,6 +144,8 @@ class Walk:
     notes: tuple[str, ...] = ()
     residual: float | None = None
     bridges: np.ndarray | None = None
+    held_out_distance: np.ndarray | None = None
+    fog: np.ndarray | None = None
 
     @property
     def length(self) -> float:
@@ -160,13 +163,25 @@ class Walk:
         return min(self.length**2 / self.energy, 1.0) if self.energy else 1.0
 
 
-def measured(trace: Trace, kind: str, decode: Decode, real: Nearest | None = None) -> Walk:
-    """Return the walk along a trace, its pictures decoded and measured; `ManigenError` where one is not finite."""
+def measured(
+    trace: Trace,
+    kind: str,
+    decode: Decode,
+    real: Nearest | None = None,
+    fog: Callable[[np.ndarray], Any] | None = None,
+    held_out: Any = None,
+) -> Walk:
+    """Return the walk along a trace, its pictures decoded and measured; `ManigenError` where one is not finite.
+
+    `held_out` says with `far(x)` how far pictures are from held-out ones, `fog` how much decoders disagree at codes.
+    """
     x = pictures(decode, trace.codes)
     steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
     far = None if real is None else real.how_far(trace.codes)
     notes = trace.notes if steps.any() else (*trace.notes, "The picture stays the same all along this walk.")
-    return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges)
+    apart = None if held_out is None else held_out.far(x)
+    thick = None if fog is None else np.asarray(fog(trace.codes))
+    return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges, apart, thick)
 
 
 def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:

@@ -215,13 +215,16 @@ def exports(
     """
     ends = [np.array(end, np.float32) for end in ends]
 
-    def traces(most: int) -> dict[str, np.ndarray]:
+    def walked(most: int) -> dict[str, paths.Walk]:
         generator, found = opened.generator, {}
         for kind in kinds:
             own = {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
             count = steps(len(ends), most)
             found[kind] = paths.walk_through(generator, ends, kind, count, opened.taught, even, **own)
-        return {kind: walk.codes for kind, walk in found.items()}
+        return found
+
+    def traces(most: int) -> dict[str, np.ndarray]:
+        return {kind: walk.codes for kind, walk in walked(most).items()}
 
     def moving(kind: str, there_and_back: bool = True) -> bytes:
         return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back, kind)
@@ -233,7 +236,10 @@ def exports(
         return archive(traces(STEPS), ends, t)
 
     def page() -> bytes:
-        told = [{"title": title(kind), "x": opened.generator.decode(z)} for kind, z in traces(STEPS).items()]
+        told = []
+        for kind, walk in walked(STEPS).items():
+            x = opened.generator.decode(walk.codes)
+            told.append({"title": title(kind), "x": x, "note": worth(walk, x, getattr(opened, "held_out", None))})
         names = " to ".join(name_of(opened, end) for end in ends)
         return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t)
 
@@ -241,6 +247,20 @@ def exports(
     if find_spec("imageio_ffmpeg") is not None:
         films["mp4"] = partial(moving, "mp4")
     return {**films, "png": png, "html": page, "npz": npz}
+
+
+def worth(walk: paths.Walk, x: np.ndarray, held_out: Any = None) -> str:
+    """Return a walk's numbers in a line: `held_out` are held-out pictures and the floor beside them, or None."""
+    words = [f"length {walk.length:.1f}", f"evenness {walk.evenness:.0%}"]
+    if walk.distance_to_data is not None:
+        words.append(f"at most {walk.distance_to_data.max():.2f} × from data")
+    if held_out is not None:
+        pictures, floor = held_out
+        beside = "" if floor is None else f" (its own reconstructions {floor:.2f})"
+        words.append(f"{pictures.far(x).mean():.2f} from held-out pictures{beside}")
+    if walk.fog is not None:
+        words.append(f"fog {walk.fog.mean():.3f}")
+    return ", ".join([*words, *([] if walk.converged else ["the search was stopped early"])])
 
 
 def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True, kind: str = "gif") -> bytes:

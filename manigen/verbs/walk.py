@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from manigen.errors import BadInput, NotPossible
 from manigen.verbs.base import WRITERS, Result, check_out, knobs, load, model, picture_options, write_pictures
@@ -38,11 +39,12 @@ def options(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> Result:
     import numpy as np
 
-    from manigen import companions, files, paths, weights
+    from manigen import companions, files, held_out, paths, weights
 
     suffix = check_out(given.out, *WRITERS, ".mp4", ".html") if given.out else None
     generator = load(given.model)
     codes = weights.codes(model(given.model))
+    apart = held_out.at_hand(weights.info(model(given.model))["data"], generator.shape)
     rows = [given.start, *given.via, given.end]
     for row in rows:
         if not 0 <= row < len(codes):
@@ -54,7 +56,7 @@ def run(given: Namespace) -> Result:
             f"python -m manigen fog {given.model} fits companions to it, once."
         )
     found = paths.walk_through(
-        generator, list(codes.z[rows]), kind, given.steps, codes.taught, given.even, **given.knobs
+        generator, list(codes.z[rows]), kind, given.steps, codes.taught, given.even, held_out=apart, **given.knobs
     )
     far = np.asarray(found.distance_to_data)
     if suffix == ".npz":
@@ -80,9 +82,19 @@ def run(given: Namespace) -> Result:
         "evenness": found.evenness,
         "mean_distance_to_data": float(far.mean()),
         "greatest_distance_to_data": float(far.max()),
+        **_told("held_out_distance", found.held_out_distance),
+        "held_out_floor": None if apart is None else apart.floor(generator, codes),
+        **_told("fog", found.fog),
         "converged": found.converged,
         "residual": found.residual,
         "bridges": 0.0 if found.bridges is None else float(found.bridges.mean()),
         "notes": list(found.notes),
         "out": given.out,
     }
+
+
+def _told(name: str, along: Any) -> Result:
+    """What is measured along a walk, (k,) or None, as its mean and its greatest value."""
+    if along is None:
+        return {f"mean_{name}": None, f"greatest_{name}": None}
+    return {f"mean_{name}": float(along.mean()), f"greatest_{name}": float(along.max())}

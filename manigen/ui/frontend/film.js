@@ -4,7 +4,7 @@ import { element, fill, MOVE } from "./parts.js";
 
 const SHARE = 0.072; // of the screen's height that a frame is about wide: two kinds leave room for stage and map
 const FEWEST = 16; // frames of a strip, where the screen has room for them
-const NUMBERS = ["length", "evenness", "farthest", "search"];
+const NUMBERS = ["length", "evenness", "farthest", "search", "held", "fog"];
 
 export class Film {
   // on: { scrub(t, moment), hold(held), key(event) }
@@ -77,6 +77,9 @@ export class Film {
     values.length.textContent = worth.length.toFixed(1);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
     values.farthest.textContent = fill(text.times, { value: tidy(Math.max(...worth.distance)) });
+    const held = worth.held_out && mean(worth.held_out);
+    values.held.textContent = !held ? "–" : worth.floor ? fill(text.walk_held_value, { value: tidy(held), floor: tidy(worth.floor) }) : tidy(held);
+    values.fog.textContent = worth.fog ? mean(worth.fog).toFixed(3) : "–";
     values.search.textContent = worth.coarse ? text.walk_refining : worth.converged ? text.walk_converged : text.walk_stopped;
     values.search.dataset.level = worth.converged || worth.coarse ? "" : "edge";
     values.search.title = worth.converged || worth.residual === null ? text.walk_search_help
@@ -136,6 +139,15 @@ export class Film {
       pen.lineTo(x(1), y(1));
       pen.stroke();
       pen.setLineDash([]);
+      if (worth.held_out && worth.floor) { // from held-out pictures: the dashed line is the floor
+        pen.strokeStyle = colour;
+        pen.lineWidth = 1.2;
+        pen.setLineDash([4, 3]);
+        pen.beginPath();
+        worth.held_out.forEach((far, at) => pen.lineTo(x(at / (worth.held_out.length - 1)), y(Math.min(farthest, far / worth.floor))));
+        pen.stroke();
+        pen.setLineDash([]);
+      }
       pen.globalAlpha = 0.95;
       pen.lineWidth = 1.6;
       pen.strokeStyle = colour;
@@ -222,6 +234,10 @@ export function swatch(kind) {
   line.setAttribute("stroke-dasharray", DASHES[kind.colour % DASHES.length].join(" "));
   svg.append(line);
   return svg;
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 // A distance as one reads it: 0.87, 3.1, 255.

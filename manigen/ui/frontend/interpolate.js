@@ -131,7 +131,7 @@ class Interpolate {
       const turn = {};
       this.turns.set(name, turn); // whatever is asked for after this overtakes it
       if (!drag) this.searching.set(name, performance.now());
-      const ask = (coarse) => this.live.ask(`walk-${name}`, { ...message, coarse }, (reply) => {
+      const ask = (coarse) => this.live.ask(`walk-${name}`, { ...message, coarse, report: !coarse && !drag }, (reply) => {
         const newest = this.turns.get(name) === turn;
         if (ends.length !== this.ends.length || (!newest && !drag)) return;
         this.take(name, reply, drag);
