@@ -224,8 +224,8 @@ class WalkWish(Wish):
         known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
         if strange := sorted(set(ask.knobs) - known):
             raise BadInput(f"{ask.kind} has no knob {strange[0][:60]!r}.")
-        given = {"even": ask.even, "coarse": ask.coarse, "with_fog": False}
-        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given, **ask.knobs)
+        given: dict[str, Any] = {"even": ask.even, "coarse": ask.coarse, "with_fog": False, **ask.knobs}
+        walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given)
         report = _report(opened, walk) if ask.report else {}
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
         self.meta = {
