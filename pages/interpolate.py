@@ -143,8 +143,7 @@ def keep_even() -> None:
 
 
 begin()
-ends = state.ends(model)
-legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
+legs = walks.legs(state.from_link("legs"), len(state.ends(model)["codes"]), list(known))
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.container(width=240):
         pickers.open_model_dialog(model)
@@ -155,7 +154,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         offered = [*known, *([walks.MIXED] if len(legs) > 1 else [])]
         titles[walks.MIXED] = text("walk_mixed")
         kinds = pickers.several("kinds", offered, titles, walks.favourites(card.get("geodesic"), list(known)))
-    spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED else name for name in kinds]
+    spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
     told = walks.knobs_from_link(state.from_link("knobs"), card)
     with st.popover(text("tune"), icon=":material/tune:", help=text("tune_help")):
         tune([name for name in known if any(name in kind.split(paths.MIX) for kind in spelled_kinds)], told)
@@ -164,6 +163,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.popover(text("export"), icon=":material/download:"):
         export(opened, spelled_kinds)
 
+ends = state.ends(model)  # as they are now that every way to choose them was offered
+legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
+spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
 t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
 components.mount(
     "interpolate",

@@ -493,6 +493,12 @@ def test_a_gan_says_that_it_cannot_encode(asked: Callable[..., dict[str, Any]], 
     asked("train", "gan", *QUICK, "--images", 128, "--out", "gan")
     status, _, err = terminal("encode", "gan", "digits", "--out", "codes.npz")
     assert status == 2 and "no encoder" in err and is_one_sentence(err)
+    assert "--search" in err
+    from PIL import Image
+
+    Image.new("L", (8, 8), 90).save("grey.png")
+    told = asked("encode", "gan", "grey.png", "--search", "--out", "codes.npz")
+    assert told["searched"] and told["images"] == 1 and 0 <= told["reconstruction_mse"] < 1
     status, _, err = terminal("measure", "gan", "--only", "reconstruction_mse")
     assert status == 2 and "no encoder" in err and is_one_sentence(err)
     assert asked("walk", "gan", "--from", 0, "--to", 99, "--kind", "straight")["length"] > 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from manigen import inversion
 from manigen.datasets.own import read_picture
 from manigen.errors import ManigenError
 from manigen.figures import pictures
+from manigen.live.engine import one_thread
 from manigen.live.library import Opened
 from manigen.ui import walks
 from manigen.ui.text import card_text, text
@@ -20,11 +23,10 @@ SIDE = 192  # pixels that the two pictures are about as tall as
 def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
     """Show an uploader; return the code (d,) of the picture once the button named `act` is pressed, else None.
 
-    A model without an encoder says that it cannot read pictures.
+    For a model without an encoder the code is searched for, with progress, and the error is said.
     """
     if not card["encodes"]:
         st.caption(text("upload_no_encoder", title=card_text(card.get("title", opened.name))))
-        return None
     file = st.file_uploader(text("ends_upload_help"), type=None)
     if file is None:
         return None
@@ -34,7 +36,7 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         usual = walks.inverted(picture, generator.decode(opened.codes.z[:64]))
         swap = st.toggle(text("ends_invert"), usual, help=text("ends_invert_help"), key=f"swap:{file.file_id}")
         picture = 255 - picture if swap else picture
-        found = generator.encode(picture[None])[0]
+        found = generator.encode(picture[None])[0] if card["encodes"] else _searched(opened, picture)
         painted = generator.decode(found[None])
     except ManigenError as problem:
         st.error(str(problem))
@@ -44,4 +46,29 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
     for column, x, words in shown:
         scale = max(1, SIDE // card["shape"][1])
         column.image(pictures.png(pictures.sheet(x, 1), scale), text(words), width=SIDE)
+    if not card["encodes"]:
+        missed = float(np.square(painted[0] - picture / np.float32(255)).mean())
+        st.caption(text("upload_error", error=missed, level=_usual(opened)))
     return found if st.button(act, type="primary", width="stretch") else None
+
+
+def _searched(opened: Opened, picture: np.ndarray) -> np.ndarray:
+    """Return the code (d,) that is found for a picture; a session looks for each once."""
+    name = f"{opened.name}:{hashlib.sha256(picture.tobytes()).hexdigest()}"
+    kept = st.session_state.setdefault("inverted", {})
+    if name not in kept:
+        bar = st.progress(0.0, text("upload_searching"))
+
+        def progress(share: float) -> None:
+            bar.progress(min(1.0, share), text("upload_searching"))
+
+        one_thread()  # threads that share one search wait for each other, and for whoever else needs the cores
+        kept[name] = inversion.search(opened.generator, picture[None], opened.codes.z, progress=progress).z[0]
+        bar.empty()
+    return kept[name]
+
+
+def _usual(opened: Opened) -> float:
+    """How far two pictures of the model's own lie apart, as a mean squared error: a miss is compared with it."""
+    x = opened.generator.decode(opened.codes.z[:64])
+    return float(np.square(x[:32] - x[32:]).mean()) if len(x) == 64 else float(x.var())

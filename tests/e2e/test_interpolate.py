@@ -202,3 +202,17 @@ def test_a_generator_without_an_encoder_says_it_cannot_read_an_upload(visit):
     one = ready(visit("/interpolate?model=mnist-gan"))
     one.page.get_by_role("button", name="Choose ends").click()
     one.page.get_by_text(re.compile("no encoder|cannot read")).wait_for()
+
+
+def test_a_code_for_an_upload_is_searched_for_where_there_is_no_encoder_and_the_error_is_said(visit, tmp_path):
+    one = ready(visit("/interpolate?model=mnist-gan&kinds=straight~density"))
+    paper = np.full((28, 28), 255, np.uint8)
+    paper[4:24, 13:16] = 0  # a one in ink
+    Image.fromarray(paper).save(tmp_path / "one.png")
+    one.page.get_by_role("button", name="Choose ends").click()
+    one.page.set_input_files("input[type=file]", tmp_path / "one.png")
+    said = one.page.get_by_text(re.compile("Mean squared error 0[.][0-9]+"))
+    said.wait_for()
+    assert float(re.search("error (0[.][0-9]+)", said.text_content()).group(1)) < 0.05
+    one.page.get_by_role("button", name="Add as an end").click()
+    one.until("() => document.querySelectorAll('.mg-end').length === 3")
