@@ -1,4 +1,4 @@
-"""Learn: ten lessons on real models; the overview, or the one that the link names."""
+"""Learn: lessons on real models; the overview, or the one that the link names."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import pytest
 from manigen import files, lessons
 from manigen.datasets import bars
 from manigen.errors import BadFile, BadInput, ManigenError
-from manigen.lessons import _bench, _duel, _sheets, _svg, _wire
+from manigen.lessons import _bench, _duel, _prepare, _sheets, _svg, _wire
 from manigen.lessons.base import Plot, Scene, Words
 from manigen.live import protocol, scenes
 from manigen.ui import sheets, teaching
@@ -336,3 +336,69 @@ def test_the_roll_s_way_along_its_sheet_is_its_length() -> None:
     turn = np.linspace(1.5 * np.pi, 4.5 * np.pi, 200_001)
     polygon = np.linalg.norm(np.diff(np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1), axis=0), axis=1).sum()
     assert _sheets.roll()[1][:, 0].max() == pytest.approx(polygon, rel=0.01)
+
+
+def test_the_forest_paints_what_a_plain_walk_down_its_trees_finds() -> None:
+    """Question by question, one code at a time; and in a box, between two thresholds, nothing changes."""
+    lesson, kept = module("forest"), _bench.prepared("forest")
+    z = lesson.way(2, 5, 7)
+    for row, code in enumerate(z):
+        leaves = []
+        for tree in range(3):
+            at = 0
+            while at >= 0:
+                above = code[kept["feature_2"][tree, at]] > kept["threshold_2"][tree, at]
+                at = int(kept["child_2"][tree, at, int(above)])
+            leaves.append(kept["leaf_2"][tree, -1 - at].astype(float))
+        x = kept["mean"] + np.mean(leaves, 0) * kept["unit_2"] @ kept["directions"].astype(float)
+        assert np.abs(lesson.grown(kept, z, 2, 3)[row].ravel() - 255 * x.clip(0, 1)).max() < 0.01
+    edges = np.sort(kept["threshold_2"][0][kept["feature_2"][0] == 0])
+    gap = int(np.diff(edges).argmax())
+    inside = np.stack([np.linspace(edges[gap] + 1e-4, edges[gap + 1] - 1e-4, 9), np.zeros(9)], 1)
+    assert (lesson.changes(lesson.painted(2, 1, inside)) == 0).all()
+    assert lesson.changes(lesson.grown(kept, z, 2, 3)).max() > 0
+
+
+def test_the_forest_s_errors_are_what_mnist_says_and_fall_with_more_trees() -> None:
+    real = _bench.pictures("mnist", "test")
+    kept = _bench.prepared("forest")
+    assert all(kept[f"error_{size}"][-1] < kept[f"error_{size}"][0] for size in (2, 16))
+    if real is None:
+        pytest.skip("MNIST is not on this machine")
+    lesson = module("forest")
+    x = real.x[:500].transpose(0, 2, 3, 1)
+    for size in (2, 16):
+        painted = lesson.painted(size, 20, _bench.encode(lesson.model(size), x)).astype(float)
+        assert np.square((painted - x) / 255).mean() == pytest.approx(kept[f"error_{size}"][-1], rel=0.1)
+
+
+def test_what_is_painted_without_a_term_was_trained_alike_but_for_that_term() -> None:
+    lesson = module("fusion")
+    full = _bench.card(lesson.FULL)
+    for off, (term, _) in lesson.TERMS.items():
+        card = _bench.card(lesson.model(off))
+        assert card["knobs"] == {**full["knobs"], term: 0.0}
+        assert [card[key] for key in ("seed", "family", "dim")] == [full[key] for key in ("seed", "family", "dim")]
+        assert card["trained"]["images"] == full["trained"]["images"] // 64 * 64
+        assert np.array_equal(_bench.codes(lesson.model(off)).rows, _bench.codes(lesson.FULL).rows)
+
+
+def test_an_even_decoder_s_two_directions_change_a_picture_alike_and_an_uneven_one_s_do_not() -> None:
+    """The strongest direction of a step really changes more; without the term for evenness by more than with it."""
+    lesson = module("fusion")
+    changes = {}
+    for off in ("nothing", "isometry"):
+        name, ratios = lesson.model(off), []
+        for seed in range(12):
+            x = _bench.generator(name).decode(lesson.along(name, seed)).reshape(2, 9, -1)
+            near = np.linalg.norm(x[:, 5] - x[:, 3], axis=1)
+            ratios.append(near[0] / near[1])
+        changes[off] = float(np.median(ratios))
+    assert 1 < changes["nothing"] < changes["isometry"]
+
+
+def test_the_teachers_notes_say_what_the_lessons_measure() -> None:
+    """The list in docs/teaching.md is the reveals, filled in: `python -m manigen.lessons._prepare notes` writes it."""
+    page = (_bench.FOLDER.parents[1] / "docs" / "teaching.md").read_text(encoding="utf-8")
+    assert _prepare.notes() in page
+    assert all(f"| {lessons.cards()[name].facts['number']} | {module(name).lesson.title.en}" in page for name in NAMES)

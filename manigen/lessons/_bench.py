@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from manigen import files, weights
+from manigen.ablation import Ablation, read
 from manigen.errors import BadFile
 from manigen.nearest import Nearest
 
@@ -77,6 +78,14 @@ def prepared(name: str) -> dict[str, np.ndarray]:
     if not path.is_file() or files.sha256(path) != known.get(path.name):
         raise BadFile(f"lessons/{path.name} is missing or not as it was shipped; install ManiGen again.")
     return files.read_npz(path)
+
+
+@cache
+def ablation() -> Ablation:
+    """Return what the fusion's figures are without each of its terms, as docs/ablation.json has them."""
+    from manigen import measures
+
+    return read(files.read_json(weights.SHIPPED.parent / "docs" / "ablation.json"), measures.cards())
 
 
 @cache

@@ -15,6 +15,7 @@ from manigen import files, lessons
 from manigen.lessons import _bench, _sheets
 
 FACE = (480, 270)  # pixels of a lesson's face
+FIRST = "`python -m manigen.lessons._prepare figures notes`).\n\n"  # what the notes come after in docs/teaching.md
 
 
 def digits() -> dict[str, np.ndarray]:
@@ -54,7 +55,38 @@ def duel() -> dict[str, np.ndarray]:
     return kept
 
 
-ARRAYS = {"digits": digits, "trust": trust, "duel": duel, "sheets": _sheets.sheets, "maps": _sheets.maps}
+def forest() -> dict[str, np.ndarray]:
+    """The forests of the eleventh lesson, grown on the codes of the network beside them, seed 0; and the mean squared error
+    of their first 1, 2, 3, ... trees on MNIST's test pictures."""
+    import torch
+
+    from manigen.lessons import forest as lesson
+    from manigen.models import build
+
+    train, test = (torch.from_numpy(_bench.pictures("mnist", split).x) for split in ("train", "test"))
+    kept: dict[str, np.ndarray] = {}
+    for size in lesson.SIZES:
+        network = _bench.generator(lesson.model(size))
+        grown: Any = build("forest", network.shape, dim=size, width=16, **lesson.GROWN)
+        grown.of.load_state_dict(network.encoder.state_dict())
+        grown.grow_on(train, torch.Generator().manual_seed(0))
+        kept |= {f"{part}_{size}": getattr(grown, part).numpy() for part in lesson.PARTS}
+        z = _bench.encode(lesson.model(size), test.numpy().transpose(0, 2, 3, 1))
+        x = test.numpy().transpose(0, 2, 3, 1).astype(np.float32)
+        errors = [np.square((lesson.grown(kept, z, size, n) - x) / 255).mean() for n in lesson.COUNTS]
+        kept[f"error_{size}"] = np.array(errors, np.float32)
+    kept |= {part: kept.pop(f"{part}_{lesson.SIZES[0]}").astype(np.float16) for part in ("mean", "directions")}
+    return {name: value for name, value in kept.items() if not name.startswith(("mean_", "directions_"))}
+
+
+ARRAYS = {
+    "digits": digits,
+    "trust": trust,
+    "duel": duel,
+    "forest": forest,
+    "sheets": _sheets.sheets,
+    "maps": _sheets.maps,
+}
 
 
 def faces() -> None:
@@ -74,6 +106,24 @@ def figures() -> None:
     """Measure every figure that the lessons' sentences state."""
     told = {name: lessons.open_lesson(name).numbers() for name in lessons.in_order()}
     files.write_json(_bench.FOLDER / "numbers.json", told)
+
+
+def notes() -> str:
+    """Return what each lesson showed, as docs/teaching.md has it: a line of Markdown for each."""
+    lines = []
+    for name in lessons.in_order():
+        title, reveal = lessons.open_lesson(name).lesson.title.en, lessons.open_lesson(name).lesson.reveal
+        stop = "" if title.endswith("?") else "."
+        lines.append(f"* **{title}{stop}** {reveal.in_('en', lessons.numbers(name))}\n")
+    return "".join(lines)
+
+
+def write_notes() -> None:
+    """Put the notes where docs/teaching.md has them: the list under the sentence that names numbers.json."""
+    page = _bench.FOLDER.parents[1] / "docs" / "teaching.md"
+    head, _, rest = page.read_text(encoding="utf-8").partition(FIRST)
+    after = rest[rest.rindex("\n* ") :].partition("\n\n")[2]
+    page.write_text(f"{head}{FIRST}{notes()}\n{after}", encoding="utf-8")
 
 
 def _columns(n: int) -> int:
@@ -103,7 +153,7 @@ def main(names: list[str]) -> None:
     (_bench.FOLDER / "faces").mkdir(parents=True, exist_ok=True)
     index = _bench.FOLDER / "prepared.json"
     known = files.read_json(index) if index.is_file() else {}
-    whole = {"figures": figures, "faces": faces}
+    whole = {"figures": figures, "faces": faces, "notes": write_notes}
     for name in names or [*ARRAYS, *whole]:
         if name in whole:
             whole[name]()

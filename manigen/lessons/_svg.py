@@ -133,4 +133,5 @@ def _heat(layer: Heat, place: Any) -> str:
     data = base64.b64encode(pictures.png(Image.fromarray(heat_picture(layer)))).decode()
     (x0, y1), (x1, y0) = place([layer.low])[0], place([layer.high])[0]
     where = f'x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}"'
-    return f'<image {where} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
+    crisp = ' style="image-rendering: pixelated"' if layer.crisp else ""
+    return f'<image {where}{crisp} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'

@@ -125,6 +125,7 @@ class Heat:
     low: tuple[float, float]
     high: tuple[float, float]
     signed: bool = False  # two-sided, 0 in the middle
+    crisp: bool = False  # each value a square, nothing between them made up
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,11 +118,15 @@ class Model(Generator):
     # --- fitting --------------------------------------------------------------------------------------------------
 
     def fit_to(self, images: Tensor, rng: torch.Generator) -> dict[str, float]:
-        from manigen.models import build
-
         if len(images) < 2:
             raise BadInput(f"A forest is grown from at least 2 pictures, and there is {len(images)}.")
         squeezed = self._learn_codes(images, rng)
+        return {"reconstruction": self.grow_on(images, rng), "autoencoder": squeezed}
+
+    def grow_on(self, images: Tensor, rng: torch.Generator) -> float:
+        """Grow the trees on the encoder's codes of images uint8 (n, c, h, w), and return the mean error there."""
+        from manigen.models import build
+
         with torch.no_grad():
             z = torch.cat([self.encode_batch(_floats(part)) for part in images.split(CHUNK)]).cpu().numpy()
             flat = build("pca", self.shape, dim=min(self.components, len(images) - 1)).to(images.device)
@@ -137,7 +141,7 @@ class Model(Generator):
                 per_picture((self.decode_batch(self.encode_batch(x)) - x).square()) * len(x)
                 for x in map(_floats, images.split(CHUNK))
             ]
-        return {"reconstruction": float(torch.stack(error).sum()) / len(images), "autoencoder": squeezed}
+        return float(torch.stack(error).sum()) / len(images)
 
     def _learn_codes(self, images: Tensor, rng: torch.Generator) -> float:
         """Train an autoencoder, keep its encoder, and return its last losses' mean."""

@@ -496,11 +496,12 @@ CHINESE: dict[str, str] = {
     "cmp_within": "在波动之内",
     # Learn
     "learn": "学习",
-    "learn_heading": "十节课：图像模型学到了什么",
+    "learn_heading": "十节课加一节：图像模型学到了什么",
     "learn_intro": "先预测，再在真实模型上试一试，然后看看到底发生了什么。每节约八分钟，每张图片都是当场生成的。",
     "learn_number": "第 {n} 课",
     "learn_minutes": "{n} 分钟",
     "learn_done": "已开始",
+    "learn_optional": "选学",
     "learn_unknown": "没有名为 {name} 的课；下面是所有的课。",
     "learn_steps": "本课的步骤",
     "learn_step_predict": "预测",

@@ -28,6 +28,7 @@ def heads() -> list[dict[str, Any]]:
             "title": lessons.open_lesson(name).lesson.title.in_(tongue),
             "sentence": lessons.open_lesson(name).lesson.sentence.in_(tongue),
             "face": _face(name),
+            "optional": bool(cards[name].facts.get("optional")),
             "done": "prediction" in answers.keeper().of(name),
         }
         for name in lessons.in_order()

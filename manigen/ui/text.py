@@ -505,11 +505,12 @@ ENGLISH: dict[str, str] = {
     "cmp_within": "within the spread",
     # Learn
     "learn": "Learn",
-    "learn_heading": "Ten lessons on what a picture model has learned",
+    "learn_heading": "Ten lessons and one more on what a picture model has learned",
     "learn_intro": "Predict first, then try it on a real model, then see what is really going on. About eight minutes each, and every picture is made while you watch.",
     "learn_number": "Lesson {n}",
     "learn_minutes": "{n} minutes",
     "learn_done": "begun",
+    "learn_optional": "optional",
     "learn_unknown": "There is no lesson named {name}; these are the lessons.",
     "learn_steps": "Steps of this lesson",
     "learn_step_predict": "Predict",

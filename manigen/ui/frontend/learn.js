@@ -58,7 +58,7 @@ class Learn {
         element("div", "mg-lesson-number", [fill(text.learn_number, { n: lesson.number }),
           ...(lesson.done ? [element("span", "mg-done", [text.learn_done])] : [])]),
         element("h2", "", [lesson.title]), element("p", "", [lesson.sentence]),
-        element("span", "mg-minutes", [fill(text.learn_minutes, { n: lesson.minutes })])]),
+        element("span", "mg-minutes", [fill(text.learn_minutes, { n: lesson.minutes }), ...(lesson.optional ? [` · ${text.learn_optional}`] : [])])]),
     ], { href: `?lesson=${lesson.name}`, "data-lesson": lesson.name, onclick: (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

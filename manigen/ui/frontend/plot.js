@@ -191,7 +191,7 @@ export class PlotView {
     const [x0, y1] = frame.place(layer.low[0], layer.low[1]);
     const [x1, y0] = frame.place(layer.high[0], layer.high[1]);
     pen.globalAlpha = 0.85;
-    pen.imageSmoothingEnabled = true;
+    pen.imageSmoothingEnabled = !layer.crisp;
     pen.drawImage(small, x0, y0, x1 - x0, y1 - y0);
     pen.globalAlpha = 1;
   }

@@ -16,7 +16,7 @@ export class SceneView {
     this.controls = element("div", "mg-knobs");
     this.panels = element("div", "mg-panels");
     this.figures = element("dl", "mg-figures", [], { "aria-live": "polite" });
-    this.element = element("section", "mg-scene", [this.controls, this.panels, this.figures]);
+    this.element = element("section", "mg-scene", [this.controls, element("div", "mg-shown", [this.panels, this.figures])]);
   }
 
   // The knobs named in `shown` can be turned; `values` holds all of them. `only`: how many panels are shown.
