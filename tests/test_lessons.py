@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from string import Formatter
 from types import ModuleType
@@ -402,3 +404,67 @@ def test_the_teachers_notes_say_what_the_lessons_measure() -> None:
     page = (_bench.FOLDER.parents[1] / "docs" / "teaching.md").read_text(encoding="utf-8")
     assert _prepare.notes() in page
     assert all(f"| {lessons.cards()[name].facts['number']} | {module(name).lesson.title.en}" in page for name in NAMES)
+
+
+def test_the_ways_that_ship_are_those_that_a_search_finds() -> None:
+    lesson = module("shortest_way")
+    for model in (lesson.PLANE, lesson.MODEL):
+        for kind, fear in (("pullback", 0.0), ("graph", 0.0), ("density", 4.0)):
+            apart = np.abs(lesson.way(model, kind, 7, fear) - lesson.searched(model, kind, 7, fear))
+            assert apart.max() < 0.02 * np.ptp(_bench.codes(model).z), (model, kind)
+    shipped = _bench.prepared("ways")
+    for hills in ("density", "stretch"):
+        assert np.allclose(shipped[hills].astype(float), lesson.hills(hills), atol=0.02)
+        assert np.ptp(shipped[hills]) > 1, "hills, not a plain"
+
+
+def test_the_planes_that_ship_are_as_sure_as_the_judge_is() -> None:
+    lesson = module("holes")
+    sure = lesson.sureness(lesson.PLANES["vae"])
+    assert np.allclose(_bench.prepared("planes")["vae"].astype(float), sure, atol=0.01)
+
+
+def test_an_analogy_at_full_strength_is_a_minus_b_plus_c() -> None:
+    lesson = module("arithmetic")
+    shown = lessons.scene("arithmetic", {"direction": "analogy", "strength": 1.0, "picks": "4-9-2"})
+    gallery = _bench.codes(lesson.MODEL).z[lesson._held_out()[0]]
+    a, b, c = (gallery[i].astype(float) for i in (4, 9, 2))
+    wanted = _bench.decode(lesson.MODEL, (a - b + c)[None].astype(np.float32))[0]
+    assert np.abs(shown.panels[0].x[0].astype(int) - wanted).max() <= 1
+    assert [caption.en for caption in shown.panels[2].captions] == ["A", "− B", "+ C"]
+    assert shown.panels[3].picked == (4, 9, 2)
+    fewer = lessons.scene("arithmetic", {"direction": "analogy", "picks": "4-9"})
+    assert len(fewer.panels[3].picked) == 3, "until three are pressed an example stands"
+
+
+def test_intruders_and_tears_are_one_minus_another_library_s_trustworthiness() -> None:
+    from sklearn.manifold import trustworthiness
+
+    lesson = module("maps_lie")
+    x, p = lesson._clouds()["codes"][0], lesson.drawn("codes", "tsne", 3)
+    wrong = lesson.wrong("codes", "tsne", 3)
+    assert wrong["intruders"].mean() == pytest.approx(1 - trustworthiness(x, p, n_neighbors=15), abs=1e-3)
+    assert wrong["torn"].mean() == pytest.approx(1 - trustworthiness(p, x, n_neighbors=15), abs=1e-3)
+
+
+def test_a_class_that_asks_for_one_scene_has_it_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes._drawing.cache_clear()
+    drawn: list[dict[str, Any]] = []
+    begin, real = threading.Barrier(8), lessons.scene
+
+    def counted(name: str, knobs: dict[str, Any]) -> Scene:
+        drawn.append(knobs)
+        return real(name, knobs)
+
+    monkeypatch.setattr(scenes.lessons, "scene", counted)
+
+    def ask(number: int) -> bytes:
+        begin.wait()
+        angle = 33.0 if number < 6 else 34.0
+        asked = {"op": "scene", "id": 7, "lesson": "turning_bar", "knobs": {"angle": angle}}
+        return protocol.unframe(scenes.answer(protocol.parse(json.dumps(asked))))[1]
+
+    with ThreadPoolExecutor(8) as class_:
+        answers = list(class_.map(ask, range(8)))
+    assert sorted(knobs["angle"] for knobs in drawn) == [33.0, 34.0]
+    assert len(set(map(bytes, answers[:6]))) == 1 and bytes(answers[6]) != bytes(answers[0])

@@ -126,7 +126,7 @@ class Duel:
                 yield look()
 
 
-@lru_cache(maxsize=12)
+@lru_cache(maxsize=16)
 def duel(style: str, seed: int) -> Duel:
     """Return the training of this style and seed that this process has begun."""
     return Duel(style, seed)

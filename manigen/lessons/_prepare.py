@@ -79,11 +79,33 @@ def forest() -> dict[str, np.ndarray]:
     return {name: value for name, value in kept.items() if not name.startswith(("mean_", "directions_"))}
 
 
+def ways() -> dict[str, np.ndarray]:
+    """The searched ways of the eighth lesson between all its pairs, at all its fears; and its two landscapes."""
+    from manigen.lessons import shortest_way as lesson
+
+    kept: dict[str, np.ndarray] = {kind: lesson.hills(kind) for kind in ("density", "stretch")}
+    for short, model in (("plane", lesson.PLANE), ("model", lesson.MODEL)):
+        for kind in lesson.SEARCHED:
+            fears = lesson.FEARS if kind == "density" else (0.0,)
+            found = [[lesson.searched(model, kind, seed, fear) for fear in fears] for seed in range(lesson.PAIRS)]
+            kept[f"{short}_{kind}"] = np.array(found) if kind == "density" else np.array(found)[:, 0]
+    return {name: value.astype(np.float16) for name, value in kept.items()}
+
+
+def planes() -> dict[str, np.ndarray]:
+    """How sure the judge is at each place of the planes of the fifth lesson."""
+    from manigen.lessons import holes as lesson
+
+    return {name: lesson.sureness(model).astype(np.float16) for name, model in lesson.PLANES.items()}
+
+
 ARRAYS = {
     "digits": digits,
     "trust": trust,
     "duel": duel,
     "forest": forest,
+    "ways": ways,
+    "planes": planes,
     "sheets": _sheets.sheets,
     "maps": _sheets.maps,
 }

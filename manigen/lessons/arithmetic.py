@@ -14,11 +14,13 @@ import numpy as np
 from manigen import attributes
 from manigen.cards import Card, Knob
 from manigen.lessons import _bench
-from manigen.lessons.base import Lesson, Number, Pictures, Question, Scene, say
+from manigen.lessons.base import Lesson, Number, Pictures, Question, Scene, Words, say
+from manigen.seeds import numpy_stream
 
 MODEL = "mnist-fusion"
 POOL, EXAMPLES, TRIED = 200, 5, 500  # held-out digits to choose examples from, examples at each end, digits tried on
 STEP = 0.5  # of the direction, where the figures are measured
+TRIPLES = 200  # sums A - B + C that are read
 SHOWN = 20  # of the pool, for the class to choose from
 
 card = Card(
@@ -29,10 +31,10 @@ card = Card(
     link="https://arxiv.org/abs/1511.06434",
     knobs=(
         Knob("strength", 0.0, "How much of the direction is added.", -1.5, 1.5),
-        Knob("direction", "thick", "What the direction was made from.", choices=("thick", "slant", "yours")),
+        Knob("direction", "thick", "What the direction was made from.", choices=("thick", "slant", "yours", "analogy")),
         Knob("digit", 7, "Which digit it is added to.", 0, 9),
         Knob("pure", False, "Take out of every example what is typical of its digit."),
-        Knob("picks", "", "Your five examples, by their numbers."),
+        Knob("picks", "", "The pictures you pressed, by their numbers: five examples, or A, B and C."),
         Knob("seed", 0, "Which pictures.", 0, 999),
     ),
     facts={"number": 9, "minutes": 8},
@@ -92,19 +94,20 @@ lesson = Lesson(
             ),
         ),
         Question(
-            say("Why does plain addition of codes work at all?", "为什么编码直接相加居然有用？"),
-            (
-                say(
-                    "The sheet of pictures is nearly straight for a short way, if the code keeps distances",
-                    "如果编码保持距离，图片的面在短距离内几乎是直的",
-                ),
-                say("Pictures can be added anyway", "图片本来就能相加"),
-                say("It does not, it only looks like it", "其实没用，只是看起来像"),
-            ),
-            0,
             say(
-                "In pixels the same arithmetic gives double exposures (lesson 1). The decoder turns a straight step into a walk on the sheet.",
-                "在像素里同样的算术只会得到重影（第 1 课）。解码器把直的一步变成曲面上的行走。",
+                "One pair in place of ten examples: A − B + C, A and B the same digit, C another; {triples} times. How often does the judge still read C's digit?",
+                "用一对代替十个例子：A − B + C，A 和 B 是同一个数字，C 是另一个；共 {triples} 次。评委有多少次还认得出 C 的数字？",
+            ),
+            (
+                say("nearly always", "几乎总是"),
+                say("about half of the time", "大约一半"),
+                say("hardly ever", "几乎从不"),
+            ),
+            lambda n: 0 if n["analogy"] > 0.85 else 1 if n["analogy"] > 0.25 else 2,
+            say(
+                "In {analogy:.0%}; the same sum in pixels in {analogy_pixels:.0%}. Two pictures differ in everything at once; only the mean of several lets what is "
+                "accidental cancel out.",
+                "{analogy:.0%}；在像素里做同样的算术是 {analogy_pixels:.0%}。两张图片处处都不同；只有取几个的平均，偶然的东西才会抵消。",
             ),
         ),
         Question(
@@ -129,8 +132,9 @@ lesson = Lesson(
     ),
     formula=r"v = \frac{1}{5} \sum_{i \in \text{thick}} (z_i - \mu_{c(i)}) - \frac{1}{5} \sum_{j \in \text{thin}} (z_j - \mu_{c(j)}), \qquad x' = D(z + s \, v)",
     play_on=say(
-        "Choose “your own” and press five pictures that have something in common. Can the others guess what, from the slider alone?",
-        "选“你自己的”，按下五张有共同点的图片。别人只看滑块能猜出共同点吗？",
+        "Choose “your own” and press five pictures that have something in common: can the others guess what, from the slider alone? Or press three, A, B and C, "
+        "for A − B + C: when does the sum mean something?",
+        "选“你自己的”，按下五张有共同点的图片：别人只看滑块能猜出共同点吗？或者按下三张，A、B、C，做 A − B + C：什么时候这个和有意义？",
     ),
     usually_wrong=say(
         "Many think the model knows the concept. It knows the examples: with the digits' means left in, {lost:.0%} of the digits become another digit.",
@@ -142,6 +146,7 @@ lesson = Lesson(
         "direction=thick": say("thick − thin", "粗 − 细"),
         "direction=slant": say("leaning − upright", "斜 − 正"),
         "direction=yours": say("your own", "你自己的"),
+        "direction=analogy": say("A − B + C", "A − B + C"),
         "digit": say("Added to a", "加到数字"),
         "pure": say("Without what is typical of each digit", "去掉每个数字的典型部分"),
         "seed": say("Another digit", "换一个数字"),
@@ -207,29 +212,71 @@ def _examples(name: str) -> tuple[np.ndarray, np.ndarray]:
     return _bench.decode(MODEL, z[order[:EXAMPLES]]), _bench.decode(MODEL, z[order[-EXAMPLES:]])
 
 
+def pinned(picks: str, most: int) -> tuple[int, ...]:
+    """Return the numbers of the pictures that were pressed, at most `most`, in their order."""
+    return tuple(int(part) for part in picks.split("-") if part.isdigit() and int(part) < SHOWN)[:most]
+
+
+@cache
+def _abc() -> tuple[int, int, int]:
+    """Of the pictures to choose from: two of one digit that differ most in ink, the thick one first, and one of another."""
+    gallery = _held_out()[0][:SHOWN]
+    codes = _bench.codes(MODEL)
+    labels, inks = codes.labels[gallery], ink(_bench.decode(MODEL, codes.z[gallery]))
+    pairs = [(a, b) for a in range(SHOWN) for b in range(SHOWN) if a != b and labels[a] == labels[b]]
+    a, b = max(pairs, key=lambda pair: inks[pair[0]] - inks[pair[1]])
+    c = next(i for i in range(SHOWN) if labels[i] != labels[a])
+    return a, b, c
+
+
+def _gallery(title: Words, picked: tuple[int, ...], many: int, captions: tuple[Words, ...] = ()) -> Pictures:
+    x = _bench.decode(MODEL, _bench.codes(MODEL).z[_held_out()[0][:SHOWN]])
+    return Pictures(title, x, 10, captions, pick="picks", many=many, picked=picked)
+
+
+def _of(
+    direction: str, digit: int, pure: bool, picks: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, list[Pictures], list[Pictures]]:
+    """The code to start from, the direction, what is shown before the result, and the examples it was made from."""
+    codes = _bench.codes(MODEL)
+    pool, others = _held_out()
+    gallery = pool[:SHOWN]
+    of_digit = others[codes.labels[others] == digit]
+    z = codes.z[of_digit[seed * 7 % len(of_digit)]]
+    if direction == "analogy":
+        chosen = pinned(picks, 3)
+        a, b, c = chosen if len(chosen) == 3 else _abc()
+        named = dict(zip((a, b, c), "ABC", strict=True))
+        captions = tuple(Words(named.get(i, ""), named.get(i, "")) for i in range(SHOWN))
+        title = say("Press three: A, B and C", "按下三张：A、B、C")
+        terms = Pictures(
+            say("A − B + C", "A − B + C"), _bench.decode(MODEL, codes.z[gallery[[a, b, c]]]), 3,
+            (say("A", "A"), say("− B", "− B"), say("+ C", "+ C")),
+        )  # fmt: skip
+        v = between(gallery[[a]], gallery[[b]], pure)
+        return codes.z[gallery[c]], v, [terms], [_gallery(title, (a, b, c), 3, captions)]
+    if direction == "yours":
+        chosen = pinned(picks, EXAMPLES)
+        rest = np.delete(gallery, chosen)
+        v = between(gallery[list(chosen)], rest, pure) if chosen else np.zeros(len(z), np.float32)
+        title = say("Press five that have something in common", "按下五张有共同点的")
+        return z, v, [], [_gallery(title, chosen, EXAMPLES)]
+    low, high = _examples(direction)
+    examples = [
+        Pictures(say("Plus the mean of these", "加上这些的平均"), high, 10),
+        Pictures(say("minus the mean of these", "减去这些的平均"), low, 10),
+    ]
+    return z, _direction(direction, pure), [], examples
+
+
 def scene(
     strength: float = 0.0, direction: str = "thick", digit: int = 7, pure: bool = False, picks: str = "", seed: int = 0
 ) -> Scene:
-    """Return a digit with `strength` times a direction added, the whole way, and the examples the direction is made of."""
-    codes = _bench.codes(MODEL)
-    pool, others = _held_out()
-    of_digit = others[codes.labels[others] == digit]
-    z = codes.z[of_digit[seed * 7 % len(of_digit)]]
-    gallery = pool[:SHOWN]
-    picked = tuple(int(part) for part in picks.split("-") if part.isdigit() and int(part) < SHOWN)
-    if direction == "yours":
-        rest = np.delete(gallery, picked)
-        v = between(gallery[list(picked)], rest, pure) if picked else np.zeros(len(z), np.float32)
-        shown = Pictures(say("Press five that have something in common", "按下五张有共同点的"), _bench.decode(MODEL, codes.z[gallery]), 10,
-                         pick="picks", many=EXAMPLES, picked=picked)  # fmt: skip
-        examples = [shown]
-    else:
-        v = _direction(direction, pure)
-        low, high = _examples(direction)
-        examples = [
-            Pictures(say("Plus the mean of these", "加上这些的平均"), high, 10),
-            Pictures(say("minus the mean of these", "减去这些的平均"), low, 10),
-        ]
+    """Return a picture with `strength` times a direction added, the whole way, and what the direction is made of.
+
+    As an analogy the direction is A - B and the picture C, so that at strength 1 there stands A - B + C.
+    """
+    z, v, before, examples = _of(direction, digit, pure, picks, seed)
     stops = np.linspace(-1.5, 1.5, 9)
     here = z + np.float32(strength) * v
     way = z + stops[:, None].astype(np.float32) * v
@@ -237,13 +284,19 @@ def scene(
     far = float(near.how_far(here[None])[0])
     picture = _bench.decode(MODEL, here[None])
     chances = _bench.chances(picture)[0]
+    title = (
+        say(f"C + {strength:.2f} × (A − B)", f"C + {strength:.2f} × (A − B)")
+        if before
+        else say("The digit, with the direction added", "加上方向之后的数字")
+    )
     return Scene(
         (
-            Pictures(say("The digit, with the direction added", "加上方向之后的数字"), picture, large=True, levels=(_bench.level(far),)),
+            Pictures(title, picture, large=True, levels=(_bench.level(far),)),
             Pictures(
                 say("The whole way, from strength −1.5 to 1.5", "整条路，强度从 −1.5 到 1.5"), _bench.decode(MODEL, way), 9,
                 levels=tuple(_bench.level(float(one)) for one in near.how_far(way)),
             ),
+            *before,
             *examples,
         ),
         (
@@ -265,9 +318,32 @@ def tried(pure: bool) -> tuple[float, float]:
     return float((ink(after) > ink(before)).mean()), float(same.mean())
 
 
+def analogies() -> tuple[float, float]:
+    """Return in what share of TRIPLES sums A - B + C the judge reads C's digit: of codes, and of pixels.
+
+    A and B are held-out pictures of one digit, C one of another, by chance (seed 9).
+    """
+    rows = np.concatenate(_held_out())
+    codes = _bench.codes(MODEL)
+    labels, rng = codes.labels[rows], numpy_stream(9)
+    at = []
+    for _ in range(TRIPLES):
+        a = rng.integers(len(rows))
+        b = rng.choice(np.flatnonzero((labels == labels[a]) & (np.arange(len(rows)) != a)))
+        at.append((a, b, rng.choice(np.flatnonzero(labels != labels[a]))))
+    a, b, c = np.array(at).T
+    z = codes.z[rows]
+    sums = np.stack([attributes.analogy(z[i], z[j], z[k]) for i, j, k in at])
+    x = _bench.decode(MODEL, z).astype(int)
+    pixels = (x[a] - x[b] + x[c]).clip(0, 255).astype(np.uint8)
+    read = [_bench.chances(pictures).argmax(1) for pictures in (_bench.decode(MODEL, sums), pixels)]
+    return float((read[0] == labels[c]).mean()), float((read[1] == labels[c]).mean())
+
+
 def numbers() -> dict[str, Any]:
     """Return how many digits get thicker and stay themselves, with and without their digits' means."""
     (thicker, keeps), (thicker_pure, keeps_pure) = tried(False), tried(True)
+    analogy, analogy_pixels = analogies()
     return {
         "examples": EXAMPLES,
         "tried": TRIED,
@@ -277,12 +353,17 @@ def numbers() -> dict[str, Any]:
         "lost": 1 - keeps,
         "thicker_pure": thicker_pure,
         "keeps_pure": keeps_pure,
+        "triples": TRIPLES,
+        "analogy": analogy,
+        "analogy_pixels": analogy_pixels,
     }
 
 
 claims = (
     ("ten examples make nearly all thicker", lambda n: n["thicker"] > 0.95 and n["thicker_pure"] > 0.95),
     ("many become another digit", lambda n: n["keeps"] < 0.85),
+    ("one pair is a worse example than ten pictures", lambda n: n["analogy"] < n["keeps"]),
+    ("but codes add better than pixels", lambda n: n["analogy"] > n["analogy_pixels"]),
     ("far fewer, once the digits' means are taken out", lambda n: n["keeps_pure"] > n["keeps"] + 0.1),
 )
 

@@ -24,7 +24,7 @@ GROWN = {"trees": 20, "leaves": 400, "components": 32}  # of a forest
 COUNTS = tuple(range(1, GROWN["trees"] + 1))
 PARTS = ("feature", "threshold", "child", "leaf", "unit", "mean", "directions")
 FRAMES, STEPS = 11, 201  # pictures of a film, and places where the change along the way is looked at
-GRID = 96
+GRID = 72
 PAIRS, FINE = 20, 4001  # walks on which the jumps are counted, and places on each
 SEARCHED = 4  # pairs between which a pull-back geodesic is searched
 

@@ -6,7 +6,7 @@ of sixteen numbers holes are most of the room, and where the pins are dropped ma
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -171,20 +171,33 @@ def unsure(x: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _plane(model: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The corners of the plane around a model's codes, and how sure the judge is at each place of a grid."""
+def corners(model: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners (2,) of the plane around a model's codes."""
     z = _bench.codes(model).z
     low, high = np.quantile(z, 0.01, axis=0), np.quantile(z, 0.99, axis=0)
-    low, high = low - 0.22 * (high - low), high + 0.22 * (high - low)
+    return low - 0.22 * (high - low), high + 0.22 * (high - low)
+
+
+def sureness(model: str) -> np.ndarray:
+    """Return how sure the judge is at each place of the plane (GRID, GRID)."""
+    low, high = corners(model)
     x, y = np.meshgrid(np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID))
     pictures = _bench.decode(model, np.stack([x.ravel(), y.ravel()], 1))
-    return low, high, _bench.chances(pictures).max(1).reshape(GRID, GRID).astype(np.float32)
+    return np.asarray(_bench.chances(pictures).max(1).reshape(GRID, GRID), np.float32)
+
+
+@lru_cache(maxsize=128)
+def _drawn(space: str, pins: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sixteen draws of a model, and of which the judge is unsure."""
+    x = _bench.decode(space, bell(space, 16, seed) if pins == "bell" else _bench.samples(space, seed, 16))
+    return x, unsure(x)
 
 
 def scene(model: str = "autoencoder", x: float = 0.3, y: float = 0.3, pins: str = "bell", seed: int = 0) -> Scene:
     """Return the plane of a two-number model with the picture under the hand, and sixteen draws of a larger one."""
     name, space = PLANES[model], SPACES[model]
-    low, high, sure = _plane(name)
+    low, high = corners(name)
+    sure = _bench.prepared("planes")[model].astype(np.float32)
     share = np.array([x, y])
     here = (low + share * (high - low)).astype(np.float32)
     picture = _bench.decode(name, here[None])
@@ -205,9 +218,7 @@ def scene(model: str = "autoencoder", x: float = 0.3, y: float = 0.3, pins: str 
         high=(1.0, 1.0),
         tall=True,
     )
-    z = bell(space, 16, seed) if pins == "bell" else _bench.samples(space, seed, 16)
-    drawn = _bench.decode(space, z)
-    doubtful = unsure(drawn)
+    drawn, doubtful = _drawn(space, pins, seed)
     captions = tuple(say("?", "？") if doubt else say("", "") for doubt in doubtful)
     return Scene(
         (
@@ -261,6 +272,6 @@ claims = (
 
 def face() -> np.ndarray:
     """Return the plane of the autoencoder, picture by picture."""
-    low, high, _ = _plane(PLANES["autoencoder"])
+    low, high = corners(PLANES["autoencoder"])
     x, y = np.meshgrid(np.linspace(low[0], high[0], 16), np.linspace(high[1], low[1], 9))
     return _bench.decode(PLANES["autoencoder"], np.stack([x.ravel(), y.ravel()], 1))

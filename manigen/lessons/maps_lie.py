@@ -16,7 +16,7 @@ from manigen.lessons import _bench, _sheets
 from manigen.lessons.base import Dots, Lesson, Number, Plot, Question, Scene, say
 
 METHODS = ("pca", "tsne", "umap")
-COLOURS = ("group", "size", "kept")
+COLOURS = ("group", "size", "kept", "intruders", "torn")
 FELLOWS = 15
 SMALLEST, JOIN = 4, 4.0  # points of an island; how many usual steps join two
 LEAST, USUAL = 0, 3  # of the scales
@@ -71,8 +71,8 @@ lesson = Lesson(
     ),
     tries=("scale", "method", "cloud", "colour"),
     task=say(
-        "First the groups, then the noise at the smallest scale: how many islands do you count where there is nothing? Change the colour to see where the map lies.",
-        "先看三个组，再看最小尺度下的噪声：在什么都没有的地方，你数出几个岛？换一种颜色看地图哪里在说谎。",
+        "First the groups, then the noise at the smallest scale: how many islands do you count where there is nothing? Change the colour: intruders sit beside a point that are no neighbours in the data, and torn is what went away from it.",
+        "先看三个组，再看最小尺度下的噪声：在什么都没有的地方，你数出几个岛？换一种颜色：外来者在数据里并不是邻居却坐在点旁边，撕裂则是真邻居被放远了。",
     ),
     reveal=say(
         "Width {true:.0f} becomes {seen:.1f}. Pure noise shows {islands} islands at perplexity {least} and {islands_usual} at {usual}. And a model's codes: t-SNE keeps {near_tsne:.0%} of the {fellows} nearest "
@@ -131,13 +131,15 @@ lesson = Lesson(
     ),
     why=say(
         "t-SNE turns distances into probabilities of being neighbours, each point with a bell so wide that it has about as many neighbours as the perplexity says, and asks the map for the same "
-        "probabilities. Sizes are gone at once: every bell counts its neighbours, not its width. What is far has a probability of nearly nil, so it may lie anywhere.",
-        "t-SNE 把距离变成“是邻居”的概率，每个点的高斯核宽到刚好有困惑度那么多邻居，再要求地图有同样的概率。大小立刻消失：每个高斯核数的是邻居，而不是宽度。远处的概率几乎为零，所以放在哪里都行。",
+        "probabilities. Sizes are gone at once: every bell counts its neighbours, not its width. What is far has a probability of nearly nil, so it may lie anywhere. PCA lies otherwise: it lays the sheet on itself, so that strangers meet "
+        "(of digits' codes intruders {intruders_pca:.2f}, torn {torn_pca:.2f}), where t-SNE rather tears (intruders {intruders_tsne:.2f}, torn {torn_tsne:.2f}).",
+        "t-SNE 把距离变成“是邻居”的概率，每个点的高斯核宽到刚好有困惑度那么多邻居，再要求地图有同样的概率。大小立刻消失：每个高斯核数的是邻居，而不是宽度。远处的概率几乎为零，所以放在哪里都行。PCA 的谎言不同：它把面叠在自己身上，让外人相遇（数字编码：外来者 {intruders_pca:.2f}，撕裂 {torn_pca:.2f}），"
+        "t-SNE 则宁可撕开（外来者 {intruders_tsne:.2f}，撕裂 {torn_tsne:.2f}）。",
     ),
     formula=r"p_{j|i} = \frac{e^{-\lVert z_i - z_j \rVert^2 / 2\sigma_i^2}}{\sum_{k \ne i} e^{-\lVert z_i - z_k \rVert^2 / 2\sigma_i^2}}, \qquad 2^{H(P_i)} = \text{perplexity}",
     play_on=say(
-        "Look at the codes with the colour “neighbours kept”. Where does even the best map tear? Then use the same colours on the Explore page.",
-        "用“保住的邻居”给编码着色。即使最好的地图在哪里撕开？然后在“探索”页用同样的颜色。",
+        "Look at the codes with the colours “intruders” and “torn”, on PCA and on t-SNE. Where does even the best map tear? Then use the same colours on the Explore page.",
+        "用“外来者”和“撕裂”给编码着色，分别看 PCA 和 t-SNE。即使最好的地图在哪里撕开？然后在“探索”页用同样的颜色。",
     ),
     usually_wrong=say(
         "Islands are taken for classes. Show the noise first, {islands} islands of nothing, and only then a map of data.",
@@ -157,6 +159,8 @@ lesson = Lesson(
         "colour=group": say("class", "类别"),
         "colour=size": say("crowding in the data", "数据中的拥挤"),
         "colour=kept": say("neighbours kept", "保住的邻居"),
+        "colour=intruders": say("intruders beside it", "身边的外来者"),
+        "colour=torn": say("torn from its own", "与近邻的撕裂"),
         "again": say("Another seed", "另一个种子"),
     },
 )
@@ -187,6 +191,29 @@ def kept(cloud: str, method: str, scale: int, again: bool = False) -> np.ndarray
     for one in (_clouds()[cloud][0], drawn(cloud, method, scale, again)):
         near.append(np.argsort(_sheets.distances(one) + np.diag(np.full(len(one), np.inf)), 1)[:, :FELLOWS])
     return np.array([len(np.intersect1d(*pair)) / FELLOWS for pair in zip(*near, strict=True)], np.float32)
+
+
+@cache
+def wrong(cloud: str, method: str, scale: int, again: bool = False) -> dict[str, np.ndarray]:
+    """Return by name for each point (n,), in [0, 1], how foreign its FELLOWS nearest on the map are ("intruders"), and how
+    far from it on the map its FELLOWS nearest in the data went ("torn"): 1 - trustworthiness and 1 - continuity."""
+    from manigen.measures import base
+
+    x, p = _clouds()[cloud][0], drawn(cloud, method, scale, again)
+    pairs = {"intruders": (p, x), "torn": (x, p)}
+    return {
+        name: (1 - base.strangers(near, far, FELLOWS, len(x), 0)).astype(np.float32)
+        for name, (near, far) in pairs.items()
+    }
+
+
+def told(colour: str, cloud: str, method: str, scale: int, again: bool) -> np.ndarray:
+    """Return what a colour other than the class says of each point (n,)."""
+    if colour == "size":
+        return crowding(cloud)
+    if colour == "kept":
+        return kept(cloud, method, scale, again)
+    return wrong(cloud, method, scale, again)[colour]
 
 
 @cache
@@ -234,11 +261,9 @@ def scene(
     """Return a map of a cloud, coloured by class, by crowding in the data or by the neighbours it kept; and the truth."""
     x, groups = _clouds()[cloud]
     p = drawn(cloud, method, scale, again)
-    colours: dict[str, Any] = (
-        {"group": groups}
-        if colour == "group"
-        else {"value": crowding(cloud) if colour == "size" else kept(cloud, method, scale, again)}
-    )
+    colours: dict[str, Any] = {"group": groups}
+    if colour != "group":
+        colours = {"value": told(colour, cloud, method, scale, again)}
     looks_at = {
         "tsne": f", perplexity {_sheets.PERPLEXITIES[scale]}",
         "umap": f", {_sheets.TIES[scale]} neighbours",
@@ -266,8 +291,11 @@ def scene(
             ),
         )
     near = float(kept(cloud, method, scale, again).mean())
+    foreign = wrong(cloud, method, scale, again)
     figures = [
         Number(say("Neighbours kept", "保住的邻居"), f"{near:.0%}"),
+        Number(say("Intruders", "外来者"), f"{foreign['intruders'].mean():.3f}"),
+        Number(say("Torn", "撕裂"), f"{foreign['torn'].mean():.3f}"),
         Number(say("Order of distances kept", "距离次序保持"), f"{far_kept(cloud, method, scale):.2f}"),
         Number(say("Islands", "岛"), str(islands(cloud, method, scale))),
     ]
@@ -292,6 +320,11 @@ def numbers() -> dict[str, Any]:
         "far_tsne": far_kept("codes", "tsne", USUAL),
         "far_pca": far_kept("codes", "pca", 0),
         "moved": moved(*tsne),
+        **{
+            f"{name}_{method}": float(wrong("codes", method, scale)[name].mean())
+            for method, scale in (("pca", 0), ("tsne", USUAL))
+            for name in ("intruders", "torn")
+        },
     }
 
 
@@ -300,6 +333,8 @@ claims = (
     ("noise has islands at the smallest scale", lambda n: n["islands"] > 3 * max(1, n["islands_usual"])),
     ("t-SNE keeps neighbours best", lambda n: n["near_tsne"] > n["near_pca"] + 0.1),
     ("and distances no better", lambda n: n["far_tsne"] < n["far_pca"] + 0.03),
+    ("PCA lays strangers side by side", lambda n: n["intruders_pca"] > 1.5 * n["torn_pca"]),
+    ("t-SNE rather tears", lambda n: n["torn_tsne"] > n["intruders_tsne"]),
     ("another seed puts groups elsewhere", lambda n: n["moved"] > 0.2),
 )
 

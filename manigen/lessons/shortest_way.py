@@ -9,7 +9,7 @@ stretches; below, the films of a model with sixteen numbers.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,6 +30,8 @@ KINDS = {
 PAIRS, STEPS, FRAMES = 20, 33, 11
 GRID = 48
 FEAR = 4.0  # at which the figures are measured
+FEARS = tuple(np.arange(0, 6.01, 0.5).tolist())  # at which ways are prepared; a knob between them goes to the nearest
+SEARCHED = ("pullback", "graph", "density")  # kinds that take a search, of which the prepared ways are
 
 card = Card(
     title="The shortest way is not the best",
@@ -41,7 +43,7 @@ card = Card(
         Knob("fear", 2.0, "Fear of the empty: how much slower a step is where codes are rarer.", 0.0, 6.0),
         Knob("at", 0.5, "How far on the way.", 0.0, 1.0),
         Knob("hills", "density", "What the plane is coloured by.", choices=("density", "stretch")),
-        Knob("seed", 0, "Which pair of digits.", 0, 999),
+        Knob("seed", 0, "Which pair of digits.", 0, PAIRS - 1),
     ),
     facts={"number": 8, "minutes": 8},
 )
@@ -140,7 +142,7 @@ lesson = Lesson(
         "at": say("On the way", "路上的位置"),
         "hills": say("Hills", "山"),
         "hills=density": say("density of the data", "数据的密度"),
-        "hills=stretch": say("stretch of the decoder", "解码器的拉伸"),
+        "hills=stretch": say("stretch (magnification factor)", "拉伸（放大因子）"),
         "seed": say("Another pair", "换一对"),
     },
 )
@@ -176,20 +178,28 @@ def _same(model: str, data_rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return codes.z[rows]
 
 
-@lru_cache(maxsize=4096)
-def way(model: str, kind: str, seed: int, fear: float) -> np.ndarray:
-    """Return the codes (33, d) of a way."""
+def searched(model: str, kind: str, seed: int, fear: float) -> np.ndarray:
+    """Search a way and return its codes (33, d)."""
     knobs: dict[str, Any] = {"fear": fear} if kind == "density" else {}
     a, b = ends(model, seed)
     return paths.through((a, b), kind, STEPS, _bench.generator(model).decode, _country(model), **knobs).codes
 
 
-@cache
-def _hills(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The plane's corners and the logarithm of density, or of the decoder's stretch, on a grid."""
+@lru_cache(maxsize=4096)
+def way(model: str, kind: str, seed: int, fear: float) -> np.ndarray:
+    """Return the codes (33, d) of a way; what takes a search was prepared, its ends as they are."""
+    if kind not in SEARCHED:
+        return searched(model, kind, seed, fear)
+    kept = _bench.prepared("ways")[f"{'plane' if model == PLANE else 'model'}_{kind}"][seed]
+    z = (kept[FEARS.index(fear)] if kind == "density" else kept).astype(np.float32)
+    z[[0, -1]] = ends(model, seed)
+    return z
+
+
+def hills(kind: str) -> np.ndarray:
+    """Return the logarithm of density, or of the decoder's stretch, on a grid of the plane (GRID, GRID)."""
     z = _bench.codes(PLANE).z
-    low, high = np.quantile(z, 0.005, axis=0), np.quantile(z, 0.995, axis=0)
-    low, high = low - 0.1 * (high - low), high + 0.1 * (high - low)
+    low, high = corners()
     x, y = np.meshgrid(np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID))
     places = np.stack([x.ravel(), y.ravel()], 1).astype(np.float32)
     if kind == "density":
@@ -203,13 +213,35 @@ def _hills(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                  for step in np.eye(2, dtype=np.float32)]  # fmt: skip
         metric = np.einsum("inp,jnp->nij", np.stack(along), np.stack(along))
         height = np.log(np.sqrt(np.maximum(np.linalg.det(metric), 1e-12)))
-    return low, high, height.reshape(GRID, GRID).astype(np.float32)
+    return cast(np.ndarray, height.reshape(GRID, GRID).astype(np.float32))
+
+
+@cache
+def corners() -> tuple[np.ndarray, np.ndarray]:
+    """Return the plane's lower left and upper right corner (2,)."""
+    z = _bench.codes(PLANE).z
+    low, high = np.quantile(z, 0.005, axis=0), np.quantile(z, 0.995, axis=0)
+    return low - 0.1 * (high - low), high + 0.1 * (high - low)
+
+
+@lru_cache(maxsize=512)
+def _films(seed: int, fear: float) -> dict[str, tuple[np.ndarray, float, tuple[str, ...]]]:
+    """For each kind of way its film (FRAMES, 28, 28, 1), how sure the judge is of its middle, and each picture's trust."""
+    frames = np.linspace(0, STEPS - 1, FRAMES).round().astype(int)
+    z = np.stack([way(MODEL, kind, seed, fear if kind == "density" else 0.0)[frames] for kind in KINDS])
+    x = _bench.decode(MODEL, z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES, 28, 28, 1)
+    sure = _bench.chances(x[:, 3:8].reshape(-1, 28, 28, 1)).max(1).reshape(len(KINDS), -1).mean(1)
+    far = _bench.nearest(MODEL).how_far(z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES)
+    return {
+        kind: (x[i], float(sure[i]), tuple(_bench.level(float(one)) for one in far[i])) for i, kind in enumerate(KINDS)
+    }
 
 
 def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int = 0) -> Scene:
     """Return the ways over the plane's hills, and the films of all in sixteen dimensions."""
-    fear = round(fear * 4) / 4
-    low, high, height = _hills(hills)
+    fear = round(fear * 2) / 2
+    low, high = corners()
+    height = _bench.prepared("ways")[hills].astype(np.float32)
     lines = []
     for i, (kind, name) in enumerate(KINDS.items()):
         if kind != "great_circle":
@@ -239,17 +271,13 @@ def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int 
         high=(float(high[0]), float(high[1])),
         square=False,
     )
-    frames = np.linspace(0, STEPS - 1, FRAMES).round().astype(int)
     here = round(at * (FRAMES - 1))
-    films, sure = [], {}
-    for kind, name in KINDS.items():
-        z = way(MODEL, kind, seed, fear if kind == "density" else 0.0)[frames]
-        x = _bench.decode(MODEL, z)
-        sure[kind] = float(_bench.chances(x[3:8]).max(1).mean())
-        levels = tuple(_bench.level(float(far)) for far in _bench.nearest(MODEL).how_far(z))
-        films.append(Pictures(name, x, FRAMES, levels=levels, picked=(here,)))
+    shown = _films(seed, fear)
+    films = [
+        Pictures(name, shown[kind][0], FRAMES, levels=shown[kind][2], picked=(here,)) for kind, name in KINDS.items()
+    ]
     figures = tuple(
-        Number(name, f"{sure[kind]:.0%}", help=say("The judge's belief in the middle half", "评委对中间一半的把握"))
+        Number(name, f"{shown[kind][1]:.0%}", help=say("The judge's belief in the middle half", "评委对中间一半的把握"))
         for kind, name in KINDS.items()
     )
     return Scene((plane, *films), figures)

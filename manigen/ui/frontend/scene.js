@@ -100,7 +100,7 @@ export class SceneView {
   button(knob) {
     const write = (seed) => (button.textContent = `${knob.label} · ${fill(this.text.learn_seed, { seed })}`);
     const button = element("button", "mg-button", [], { type: "button", title: knob.help,
-      onclick: (event) => this.turn({ seed: (this.values.seed + 1) % 1000 }, event.timeStamp) });
+      onclick: (event) => this.turn({ seed: (this.values.seed + 1) % (knob.high + 1) }, event.timeStamp) });
     write(this.values.seed);
     this.inputs.set("seed", write);
     return element("div", "mg-knob mg-knob-seed", [button]);
