@@ -1,6 +1,7 @@
 """A class at one lesson: thirty students who open it at once and then drag its sliders now and then.
 
     python -m benchmarks.classroom [--json] [--students 30] [--seconds 15] [--lesson NAME ...] [--alike]
+    python -m benchmarks.classroom --browser        how long a lesson takes to open in a real browser, both languages
 
 Server (as in `benchmarks.crowd`: uvicorn as `streamlit run` sets it up, the live routes, nothing else) and students are
 two processes that share this machine's cores. The server has been used before: somebody has looked at another lesson.
@@ -11,6 +12,10 @@ asked for; with --alike all have the link's.
 Opening is the time from the first request, all within a quarter of a second, to its scene; a latency that from a later
 request to the scene that carries its id. Requests that a newer one of the same student overtook have none and are
 counted.
+
+With --browser: one browser on the whole app. The first page is Explore; after the overview has been drawn a lesson's
+card is pressed, and the time ends when its question and its first scene are on screen. The first round, in English,
+meets a server that has never opened a lesson; the second, in Chinese, one that has.
 """
 
 from __future__ import annotations
@@ -25,8 +30,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import crowd
+from benchmarks import browser, crowd
 
+DRAWN = '[data-painted="plotly"]'  # the Explore page with its map
+FACES = "() => [...document.querySelectorAll('.mg-lesson-face img')].every((image) => image.complete)"
+OPENED = """(name) => new Promise((done) => {
+  const began = performance.now();
+  const look = () => document.querySelector(`.mg-learn[data-lesson="${name}"] .mg-scene[data-shown] .mg-panels figure`)
+    ? requestAnimationFrame(() => done(performance.now() - began)) : requestAnimationFrame(look);
+  document.querySelector(`.mg-lesson-card[data-lesson="${name}"]`).click();
+  look();
+})"""
 PACE, DRAG_S, LOOK_S = 10.0, 2.0, (1.0, 7.0)  # scenes a second of a drag, how long it is, and how long one looks
 
 
@@ -117,6 +131,27 @@ def measure(lesson: str, students: int, seconds: float, alike: bool) -> dict[str
         server.wait(10)
 
 
+def open_all(names: list[str]) -> dict[str, Any]:
+    """Return for each language how many ms each lesson takes from the press on its card to its scene."""
+    found: dict[str, Any] = {}
+    with browser.served(browser.ROOT / "app.py") as address, browser.chromium() as chromium:
+        first = chromium.new_page()
+        first.goto(address)
+        first.wait_for_selector(DRAWN)
+        first.close()
+        for tongue in ("en", "zh"):
+            for name in names:
+                page = chromium.new_page(viewport={"width": 1280, "height": 720})
+                page.goto(f"{address}/learn?lang={tongue}")
+                page.wait_for_selector(f'[data-lesson="{name}"]')
+                page.wait_for_function(FACES)
+                spent = page.evaluate(OPENED, name)
+                found[f"{tongue}_{name}_ms"] = round(spent)
+                page.close()
+    slowest = max(found, key=lambda key: found[key])
+    return {**found, "worst_ms": found[slowest], "worst": slowest}
+
+
 def main() -> None:
     from manigen import lessons
 
@@ -126,11 +161,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--lesson", nargs="*", default=lessons.in_order(), choices=lessons.in_order())
     parser.add_argument("--alike", action="store_true", help="all students have the seed of the link")
+    parser.add_argument("--browser", action="store_true", help="how long each lesson takes to open")
     parser.add_argument("--attend", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.attend:
         print(json.dumps(attend(given.attend, given.lesson[0], given.students, given.seconds, given.alike)))
         return
+    if given.browser:
+        opened = open_all(given.lesson)
+        return print(json.dumps(opened) if given.json else "\n".join(f"{name:30} {ms}" for name, ms in opened.items()))
     about: dict[str, Any] = {"students": given.students, "seconds": given.seconds, "alike": given.alike, "lessons": {}}
     for name in given.lesson:
         about["lessons"][name] = measure(name, given.students, given.seconds, given.alike)

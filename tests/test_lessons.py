@@ -468,3 +468,25 @@ def test_a_class_that_asks_for_one_scene_has_it_drawn_once(monkeypatch: pytest.M
         answers = list(class_.map(ask, range(8)))
     assert sorted(knobs["angle"] for knobs in drawn) == [33.0, 34.0]
     assert len(set(map(bytes, answers[:6]))) == 1 and bytes(answers[6]) != bytes(answers[0])
+
+
+def test_a_turn_in_the_game_is_adam_s() -> None:
+    """Step by step what torch's own optimizer does, momentum left out."""
+    import torch
+
+    start = torch.Generator().manual_seed(0)
+    first = torch.nn.Linear(3, 2)
+    with torch.no_grad():
+        for weight in first.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=start))
+    second = torch.nn.Linear(3, 2)
+    second.load_state_dict(first.state_dict())
+    ours, theirs = _duel.Turn(first, 0.05), torch.optim.Adam(second.parameters(), 0.05, (0.0, 0.9))
+    for _ in range(12):
+        x = torch.randn(5, 3, generator=start)
+        ours.take(first(x).square().mean())
+        theirs.zero_grad()
+        second(x).square().mean().backward()
+        theirs.step()
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)

@@ -48,34 +48,72 @@ def go_on(one: Any, step: str) -> None:
     one.page.wait_for_selector(f'.mg-learn[data-step="{step}"]')
 
 
+def is_clear(one: Any, where: str) -> None:
+    """axe-core: no serious violation in our part of the page; every word stands out; nothing sticks out to the side."""
+    from axe_core_python.sync_playwright import Axe
+
+    looked = Axe().run(one.page, context=".mg-learn")
+    assert {"button-name", "image-alt"} & {rule["id"] for rule in looked["passes"]}, "axe has looked"
+    serious = [rule for rule in looked["violations"] if rule["impact"] in ("serious", "critical")]
+    assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in serious] == [], where
+    assert one.page.evaluate(FAINT) == [], where
+    assert one.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), where
+
+
+# As a teacher has it, and as a student does; every step is looked at in one of the two.
+SCREENS = {
+    "en": ({"width": 1280, "height": 720}, ("predict", "try", "why", "end")),
+    "zh": ({"width": 390, "height": 844, "color_scheme": "dark"}, ("reveal", "check", "play")),
+}
+
+
+@pytest.mark.parametrize("tongue", SCREENS)
 @pytest.mark.parametrize("name", lessons.in_order())
-def test_a_lesson_runs_from_its_prediction_to_its_summary(name: str, visit: Callable[..., Any]) -> None:
-    tongue = "zh" if lessons.cards()[name].facts["number"] % 2 else "en"
+def test_a_lesson_runs_from_its_prediction_to_its_summary(name: str, tongue: str, visit: Callable[..., Any]) -> None:
+    screen, looks = SCREENS[tongue]
     lesson, numbers = lessons.open_lesson(name).lesson, lessons.numbers(name)
-    one = visit(f"/learn?lesson={name}&lang={tongue}")
+    one = visit(f"/learn?lesson={name}&lang={tongue}", **screen)
+
+    def arrive(step: str) -> None:
+        if step != "predict":
+            go_on(one, step)
+        if step not in ("check", "end"):
+            one.page.wait_for_selector(SHOWN)
+        if step in looks:
+            is_clear(one, step)
+
     one.page.wait_for_selector(".mg-option")
+    arrive("predict")
     assert one.page.locator(".mg-lesson-head h1").inner_text() == lesson.title.in_(tongue)
     assert one.page.locator(".mg-knob:visible").count() == 0, "locked until a prediction is made"
     assert one.page.locator(".mg-steps button:enabled").count() == 1
     right = lesson.prediction.answer(numbers)
-    one.page.locator(".mg-option").nth(right).click()
+    given = (right + 1) % len(lesson.prediction.options) if tongue == "zh" else right  # once wrong, once right
+    one.page.locator(".mg-option").nth(given).click()
     assert one.page.locator(".mg-option:enabled").count() == 0, "locked in"
-    go_on(one, "try")
-    one.page.wait_for_selector(SHOWN)
+    arrive("try")
     assert one.page.locator(".mg-panels figure:visible").count() >= 1
-    go_on(one, "reveal")
+    arrive("reveal")
     assert lesson.reveal.in_(tongue, numbers) in one.page.locator(".mg-surprise").inner_text()
+    said = one.page.locator(".mg-words").inner_text()
+    options = [option.in_(tongue, numbers) for option in lesson.prediction.options]
+    assert options[given] in said and options[right] in said, "what was predicted, and what the model showed"
     go_on(one, "check")
     for i, check in enumerate(lesson.checks):
         one.page.locator(".mg-check").nth(i).locator(".mg-option").nth(check.answer(numbers)).click()
     assert one.page.locator(".mg-feedback.mg-right").count() == len(lesson.checks)
-    go_on(one, "why")
+    if "check" in looks:
+        is_clear(one, "check")
+    arrive("why")
     assert one.page.locator(".mg-formula math").count() == 1
-    go_on(one, "play")
+    arrive("play")
     assert "def scene" in one.page.locator(".mg-code code").text_content()
-    go_on(one, "end")
+    arrive("end")
     n = len(lesson.checks) + 1
-    assert one.page.locator(".mg-score").inner_text().count(str(n)) == 2
+    counts = re.findall(r"\d+", one.page.locator(".mg-score").inner_text())
+    assert sorted(map(int, counts)) == sorted([n, n - (given != right)])
+    summary = one.page.locator(".mg-summary li").first.inner_text()
+    assert options[given] in summary and options[right] in summary
 
 
 def test_a_slider_of_a_lesson_moves_the_picture_while_it_is_held(visit: Callable[..., Any]) -> None:
@@ -152,20 +190,54 @@ def test_the_overview_has_a_picture_for_every_lesson_and_opens_them(visit: Calla
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_nothing_stands_in_the_way_of_a_reader(scheme: str, width: int, visit: Callable[..., Any]) -> None:
-    """axe-core: no serious violation in our own part of the page; and nothing sticks out to the side."""
-    from axe_core_python.sync_playwright import Axe
-
     one = visit("/learn?lesson=turning_bar", width=width, height=844, color_scheme=scheme)
     one.page.locator(".mg-option").nth(1).click()
     for step in ("try", "reveal", "check", "why", "play", "end"):
         go_on(one, step)
         if step in ("try", "reveal", "play"):
             one.page.wait_for_selector(SHOWN)
-        looked = Axe().run(one.page, context=".mg-learn")
-        assert "button-name" in {rule["id"] for rule in looked["passes"]}, "axe has looked"
-        found = looked["violations"]
-        assert one.page.evaluate(FAINT) == [], step
-        serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
-        bad = [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in serious]
-        assert bad == [], step
-        assert one.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), step
+        is_clear(one, step)
+
+
+@pytest.mark.parametrize("lesson", ["", "&lesson=shortest_way&step=reveal&present=1"])
+def test_the_overview_and_a_lesson_before_a_class_are_clear(lesson: str, visit: Callable[..., Any]) -> None:
+    one = visit(f"/learn?lang=zh{lesson}", width=1280, height=720, color_scheme="dark")
+    one.page.wait_for_selector(SHOWN.replace(".mg-learn", ".mg-presenting") if lesson else ".mg-lesson-card")
+    one.until("() => [...document.querySelectorAll('.mg-lesson-face img')].every((image) => image.complete)")
+    is_clear(one, lesson)
+
+
+def test_a_student_comes_to_the_end_by_the_keyboard_alone(visit: Callable[..., Any]) -> None:
+    one = visit("/learn?lesson=turning_bar")
+    one.page.wait_for_selector(".mg-option")
+    page = one.page
+
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            if page.evaluate("(s) => document.activeElement?.matches(s) ?? false", selector):
+                return
+            page.keyboard.press("Tab")
+        pytest.fail(f"{selector} is never reached")
+
+    tab_to(".mg-option")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".mg-main:focus")  # the way on lies under the finger
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f'[data-step="try"] {SHOWN[len(".mg-learn ") :]}')
+    tab_to("#knob-angle")
+    one.changes(lambda: page.keyboard.press("ArrowRight"), ".mg-picture-panel canvas")
+    assert page.get_attribute(".mg-learn", "data-step") == "try", "arrows on a slider turn the slider"
+    for step in ("reveal", "check"):
+        tab_to(".mg-turn .mg-main")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f'.mg-learn[data-step="{step}"]')
+    count = page.locator(".mg-check").count()
+    for answered in range(count):
+        tab_to(".mg-option:not(:disabled)")
+        page.keyboard.press("Enter")
+        one.until("(n) => document.querySelectorAll('.mg-feedback').length === n", answered + 1)
+    for step in ("why", "play", "end"):
+        tab_to(".mg-turn .mg-main")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f'.mg-learn[data-step="{step}"]')
+    assert page.locator(".mg-summary li").count() == count + 1
