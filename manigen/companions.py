@@ -181,17 +181,14 @@ def fit(
 
 def _fresh(generator: Generator, seed: int) -> list[Any]:
     """Decoders that have learned nothing, each with first weights of its own."""
-    import torch
-
     from manigen.errors import BadInput
-    from manigen.models.networks import Decoder
+    from manigen.models import build
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 101)
-        try:
-            return [Decoder(generator.shape, generator.dim, WIDTH) for _ in range(COUNT)]
-        except BadInput as problem:
-            raise NotPossible(f"No companions can be fitted to {generator.name}: {problem}") from None
+    knobs = {"dim": generator.dim, "width": WIDTH}
+    try:
+        return [build("autoencoder", generator.shape, seed + j, **knobs).decoder for j in range(1, COUNT + 1)]
+    except BadInput as problem:
+        raise NotPossible(f"No companions can be fitted to {generator.name}: {problem}") from None
 
 
 def _ready(decoders: list[Any], generator: Generator) -> tuple[Any, ...]:
