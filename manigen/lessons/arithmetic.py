@@ -75,7 +75,7 @@ lesson = Lesson(
         "全都变粗了，但只有 {keeps:.0%} 还是同一个数字：粗的例子恰好和细的例子是不同的数字，这也混进了方向里。"
         "先从每个例子里减去它那个数字的典型部分，就有 {keeps_pure:.0%} 保持不变，而仍有 {thicker_pure:.0%} 变粗。例子说的比你想说的更多。",
     ),
-    shows={"direction": "thick", "strength": 1.0, "pure": True},
+    shows={"direction": "thick", "strength": STEP, "pure": True},
     checks=(
         Question(
             say(
@@ -250,7 +250,7 @@ def _of(
         captions = tuple(Words(named.get(i, ""), named.get(i, "")) for i in range(SHOWN))
         title = say("Press three: A, B and C", "按下三张：A、B、C")
         terms = Pictures(
-            say("A − B + C", "A − B + C"), _bench.decode(MODEL, codes.z[gallery[[a, b, c]]]), 3,
+            say("A − B + C", "A − B + C"), _bench.decode(MODEL, codes.z[gallery[[a, b, c]]]), 8,
             (say("A", "A"), say("− B", "− B"), say("+ C", "+ C")),
         )  # fmt: skip
         v = between(gallery[[a]], gallery[[b]], pure)
