@@ -139,10 +139,15 @@ def measure(model: str, points: int, held_out: int, repetitions: int, seed: int)
 def peer_of(atlas: Map) -> Any:
     """Return umap-learn's own object for the same map, fitted bare; ours is the same, turned to lie across."""
     import umap
+    from pynndescent import NNDescent
 
-    from manigen.projections.umap import random_state
+    from manigen.projections.umap import ALL_PAIRS, known_neighbours, random_state
 
-    peer = umap.UMAP(random_state=random_state(atlas.seed), n_jobs=1, **atlas.knobs).fit(atlas.z)
+    neighbours = known_neighbours(atlas.z, atlas.knobs["n_neighbors"])
+    asked = dict(atlas.knobs)
+    if len(atlas.z) >= ALL_PAIRS:  # the exact ones, as ours has them, and an index to place new codes with
+        asked["precomputed_knn"] = (*neighbours, NNDescent(atlas.z, n_neighbors=15, random_state=0))
+    peer = umap.UMAP(random_state=random_state(atlas.seed), n_jobs=1, **asked).fit(atlas.z)
     ours, bare = (np.linalg.norm(p[:-1] - p[1:], axis=1) for p in (atlas.p, peer.embedding_))
     if not np.allclose(ours, bare, atol=1e-3):
         raise ManigenError("umap-learn called bare gave another map than ours with the same seed; nothing to compare.")

@@ -7,6 +7,9 @@ millisecond. The base of maps, walks and pages alike, this file stands beside th
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from collections import OrderedDict
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +19,47 @@ from manigen import checks, seeds
 
 BLOCK = 2_000_000  # distances held at once: bounds the memory of a search to some 32 MB, however many codes come
 STRIPES = 32  # codes to a pile in the first sieve of a search
+SIEVED = 4  # times as many piles as are looked through: with fewer, all distances are looked through at once
+TOGETHER, WIDE, KEPT = 20_000, 90, 4  # codes that are searched once for all, fellows found at least, searches kept
 SPARE = 8  # candidates beyond k that are measured exactly, since the matrix product rounds near ties
+
+
+_searches: OrderedDict[bytes, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def fellows(z: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k nearest others of every code of z (n, d): rows (n, k) int64, distances (n, k) float32.
+
+    Nearest first. A code is never its own fellow, copies of it may be. Projections, measures and paths all ask this of
+    the same codes, so of at most 20,000 the answer is found once, with 90 fellows or more, and kept by the codes' hash
+    for whoever asks next. Where there are fewer than k others, all of them are returned.
+    """
+    z = checks.codes(z)
+    k = min(checks.count(k, "k"), len(z) - 1)
+    if k < 1:
+        return np.empty((len(z), 0), np.int64), np.empty((len(z), 0), np.float32)
+    if len(z) > TOGETHER:
+        return _others(z, k)
+    of = hashlib.sha256(repr(z.shape).encode() + np.ascontiguousarray(z).tobytes()).digest()
+    with _lock:  # two who ask at once wait for one search
+        held = _searches.get(of)
+        if held is None or held[0].shape[1] < k:
+            held = _others(z, min(max(k, WIDE), len(z) - 1))
+            for array in held:
+                array.flags.writeable = False
+            _searches[of] = held
+            while len(_searches) > KEPT:
+                _searches.popitem(last=False)
+        _searches.move_to_end(of)
+    return held[0][:, :k], held[1][:, :k]
+
+
+def _others(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    rows, distances = Nearest(z).find(z, k + 1)
+    others = rows != np.arange(len(z))[:, None]
+    others[others.all(axis=1), -1] = False  # among many copies a code may not find itself: its farthest goes
+    return rows[others].reshape(-1, k), distances[others].reshape(-1, k)
 
 
 class Nearest:
@@ -102,7 +145,7 @@ class Nearest:
         scores = (z - mean) @ around
         np.subtract(half_squares, scores, out=scores)  # |z - z_i|^2 / 2 without the part that is the same for every i
         piles = scores.shape[1] // STRIPES
-        if piles > few:
+        if piles > SIEVED * few:
             nearest_of_pile = scores.reshape(len(z), STRIPES, piles).min(axis=1)
             near = np.argpartition(nearest_of_pile, few - 1, axis=1)[:, :few]
             rows = (near[:, None, :] + piles * np.arange(STRIPES)[:, None]).reshape(len(z), -1)

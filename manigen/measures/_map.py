@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen import checks
+from manigen import checks, nearest
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
 
@@ -37,6 +37,9 @@ def fellows(a: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.n
         from scipy.spatial import cKDTree
 
         distances, near = cKDTree(a).query(a[rows], k + 1)
+    elif len(rows) == len(a):
+        near, distances = nearest.fellows(a, k)
+        return near[rows], distances[rows]
     else:
         near, distances = Nearest(a).find(a[rows], k + 1)
     others = near != rows[:, None]

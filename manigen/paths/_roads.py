@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from manigen import seeds
+from manigen import nearest, seeds
 from manigen.nearest import Nearest
 from manigen.paths.base import REAL, STEP, Manifold
 
@@ -53,7 +53,10 @@ class Country:
     """
 
     def __init__(self, z: np.ndarray, k: int) -> None:
-        self.z = np.unique(z, axis=0).astype(np.float64)
+        different, first, place = np.unique(z, axis=0, return_index=True, return_inverse=True)
+        self.z = different.astype(np.float64)
+        large = float(np.abs(different).max()) > 1e15  # beyond, squares of distances leave float32 unless scaled first
+        self.known = None if large or len(different) < len(z) else (z, first, place.ravel())
         self.centre = self.z.mean(axis=0)
         self.unit = _spread(self.z - self.centre)
         self.near = Nearest(self.own(self.z))
@@ -75,11 +78,16 @@ class Country:
         count = len(self.z)
         if count < 2:
             return np.empty((0, 2), np.int64)
-        rows, _ = self.near.find(self.near.z, self.k + 1)
+        rows = self._shared() if self.known is not None else nearest.fellows(self.near.z, self.k)[0]
         here = np.broadcast_to(np.arange(count)[:, None], rows.shape)
-        other = rows != here
-        pairs = np.sort(np.stack([here[other], rows[other]], axis=1), axis=1)
+        pairs = np.sort(np.stack([here.ravel(), rows.ravel()], axis=1), axis=1)
         return np.unique(pairs, axis=0)
+
+    def _shared(self) -> np.ndarray:
+        """The fellows (n, k) of the codes in their order here, from the search for the codes as they came."""
+        assert self.known is not None
+        z, first, place = self.known
+        return place[nearest.fellows(z, self.k)[0]][first]
 
     def _bridges(self, edges: np.ndarray) -> tuple[np.ndarray, int]:
         """The shortest edges that join the parts of the graph, and how many parts there were."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from manigen import nearest
 from manigen.nearest import Nearest
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ BLOCK = 4_000_000  # distances along the graph held at once
 
 def fellows(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest other codes of each of different codes z (n, d): rows (n, k), distances (n, k)."""
-    rows, distances = Nearest(z).find(z, k + 1)
-    return rows[:, 1:], distances[:, 1:].astype(np.float64)
+    rows, distances = nearest.fellows(z, k)
+    return rows, distances.astype(np.float64)
 
 
 def joined(z: np.ndarray, k: int) -> tuple[csr_matrix, int]:

@@ -6,9 +6,11 @@ and the Kullback-Leibler divergence between the two is made small. Dense groups 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from manigen import seeds
+from manigen import nearest, seeds
 from manigen.cards import Card, Knob
 from manigen.projections.base import Embedding, Progress
 from manigen.projections.pca import directions
@@ -57,6 +59,7 @@ def embed(
         progress(0.2 + 0.8 * done / (EARLY + LATE), "laying out the points", np.array(p, np.float32))
 
     progress(0.05, "finding the nearest neighbours", None)
+    jobs = 1 if len(z) < 2000 else 2  # threads that wait for each other cost more than they save on few codes
     fit = openTSNE.TSNE(
         n_components=dims,
         perplexity=perplexity,
@@ -65,12 +68,22 @@ def embed(
         n_iter=LATE,
         initialization=_start(z, dims, chance),
         negative_gradient_method="auto" if dims == 2 else "bh",
-        n_jobs=1 if len(z) < 2000 else 2,  # threads that wait for each other cost more than they save on few codes
+        n_jobs=jobs,
         callbacks=listen,
         callbacks_every_iters=EVERY,
         random_state=int(chance.integers(2**31)),
-    ).fit(z)
+    ).fit(*((z,) if len(z) > nearest.TOGETHER else (None, _affinities(z, perplexity, jobs))))
     return Embedding(np.asarray(fit), {}, tuple(notes), f"openTSNE {openTSNE.__version__}")
+
+
+def _affinities(z: np.ndarray, perplexity: float, jobs: int) -> Any:
+    """The affinities as openTSNE makes them, of the neighbours from the search that all of us share."""
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    rows, distances = nearest.fellows(z, int(3 * perplexity))
+    index = PrecomputedNeighbors(np.ascontiguousarray(rows), distances.astype(np.float64))
+    return PerplexityBasedNN(perplexity=perplexity, n_jobs=jobs, knn_index=index)
 
 
 def _start(z: np.ndarray, dims: int, chance: np.random.Generator) -> np.ndarray:

@@ -7,11 +7,12 @@ and on the map is small. Sizes of groups and distances between them mean little.
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
 
-from manigen import seeds
+from manigen import nearest, seeds
 from manigen.cards import Card, Knob
 from manigen.projections.base import Embedding, Progress
 
@@ -38,6 +39,8 @@ card = Card(
     },
 )
 
+ALL_PAIRS = 4096  # codes: of fewer, umap-learn compares all pairs by itself
+
 
 def embed(
     z: np.ndarray,
@@ -63,17 +66,30 @@ def embed(
     drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": _Epochs(progress), "mininterval": 0.2}
 
     progress(0.05, "finding the nearest neighbours", None)
-    fit = umap.UMAP(
-        n_neighbors=n_neighbors,
-        min_dist=min_dist,
-        metric=metric,
-        n_components=dims,
-        random_state=random_state(seed),
-        n_jobs=1,
-        tqdm_kwds=drawn,
-        **more,
-    ).fit(z)
+    if metric == "euclidean" and ALL_PAIRS <= len(z) <= nearest.TOGETHER:
+        more |= {"precomputed_knn": known_neighbours(z, n_neighbors)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "precomputed_knn"
+        )  # that it cannot place new codes: a map asks its own points
+        fit = umap.UMAP(
+            n_neighbors=n_neighbors,
+            min_dist=min_dist,
+            metric=metric,
+            n_components=dims,
+            random_state=random_state(seed),
+            n_jobs=1,
+            tqdm_kwds=drawn,
+            **more,
+        ).fit(z)
     return Embedding(fit.embedding_, {}, tuple(notes), f"umap-learn {umap.__version__}")
+
+
+def known_neighbours(z: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neighbours as umap-learn wants them, each code its own first: the search that all of us share."""
+    rows, distances = nearest.fellows(z, n_neighbors - 1)
+    own = np.arange(len(z))[:, None]
+    return np.hstack([own, rows]).astype(np.int32), np.hstack([np.zeros_like(own, np.float32), distances])
 
 
 def random_state(seed: int) -> int:
