@@ -87,8 +87,15 @@ def fit(
 ) -> Map:
     """Return a map of codes z (n, d), from disk where it was fitted before; else as `projections.fit_map` does."""
     z = checks.codes(z)
-    if (held := known(z, method, seed, dims, **knobs)) is not None:
-        return held
+    held = known(z, method, seed, dims, **knobs)
+    return refit(z, method, seed, dims, progress, **knobs) if held is None else held
+
+
+def refit(
+    z: Any, method: str = "umap", seed: int = 0, dims: int = 2, progress: Progress | None = None, **knobs: Any
+) -> Map:
+    """Fit a map of codes z (n, d) as `projections.fit_map` does, and keep it in place of the one that was kept."""
+    z = checks.codes(z)
     fitted = projections.fit_map(z, method, seed, dims, progress, **knobs)
     _write(key(z, method, fitted.seed, fitted.dims, fitted.knobs), fitted.arrays())
     return fitted

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from manigen import cli, files, models, paths, projections, weights
+from manigen import cli, files, maps, models, paths, projections, weights
 from manigen.projections import Map
 from manigen.training import Training, checkpoint
 from manigen.verbs import VERBS
@@ -302,6 +302,46 @@ def test_a_map_is_fitted_and_can_be_read_back(asked: Callable[..., dict[str, Any
     fresh = asked("map", small_model, "--method", "pca", "--fresh", "--out", "again.npz")
     assert fresh["fitted"] and np.array_equal(files.read_npz(Path("again.npz"))["points"], held["points"])
     assert asked("map", small_model, "--method", "pca", "--dims", 3)["fitted"]
+
+
+def test_a_map_that_a_page_has_fitted_is_read_from_disk_and_fitted_again_when_asked(
+    terminal: Terminal,
+    asked: Callable[..., dict[str, Any]],
+    small_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    fitted, fits = projections.fit_map, []
+
+    def counted(*given: Any, **named: Any) -> Map:
+        fits.append(given[1])
+        return fitted(*given, **named)
+
+    monkeypatch.setattr(projections, "fit_map", counted)
+    of = ("map", small_model, "--method", "mds", "--max-iter", 20, "--out", "map.npz")
+    maps.fit(weights.codes(small_model).z, "mds", max_iter=20)  # as the page's process does
+    status, _, err = terminal(*of)
+    assert status == 0 and "read from disk; --fresh fits it again" in err and fits == ["mds"]
+    told = asked(*of)
+    assert (told["fitted"], told["source"]) == (False, "disk") and fits == ["mds"]
+    read = files.read_npz(Path("map.npz"))["points"]
+    status, _, err = terminal(*of, "--fresh")
+    assert status == 0 and "read from disk" not in err and fits == ["mds", "mds"]
+    assert np.array_equal(files.read_npz(Path("map.npz"))["points"], read)
+    assert asked(*of, "--seed", 1)["source"] == "fitted" and asked(*of, "--seed", 1)["source"] == "disk"
+    assert asked("map", small_model, "--method", "pca")["source"] == "shipped"
+
+
+def test_a_map_kept_in_a_damaged_file_is_fitted_anew_without_a_word_of_it(
+    asked: Callable[..., dict[str, Any]], small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    of = ("map", small_model, "--method", "mds", "--max-iter", 20)
+    assert asked(*of)["fitted"] and not asked(*of)["fitted"]
+    (kept,) = tmp_path.glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:-300])
+    assert asked(*of)["fitted"] and not asked(*of)["fitted"]
 
 
 def test_a_map_takes_its_knobs(asked: Callable[..., dict[str, Any]], small_model: Path) -> None:
