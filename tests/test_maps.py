@@ -11,6 +11,7 @@ import pytest
 from manigen import maps, projections
 from manigen.errors import BadInput
 from manigen.projections import fit_map
+from tests.oracles import is_one_sentence
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +127,41 @@ def test_a_full_disk_costs_nothing_but_time(codes, monkeypatch, tmp_path):
     blocked.write_text("in the way")
     monkeypatch.setattr(maps, "folder", lambda: blocked / "maps")
     assert len(maps.fit(codes, "pca").p) == 200
+
+
+@pytest.mark.parametrize("poor", ["one", "two", "equal", "copies", "a line"])
+@pytest.mark.parametrize("method", ["pca", "umap", "isomap"])
+def test_all_that_a_page_asks_of_a_map_is_answered_for_the_poorest_codes(method, poor, codes):
+    z = {
+        "one": codes[:1],
+        "two": codes[:2],
+        "equal": np.repeat(codes[:1], 30, axis=0),
+        "copies": np.repeat(codes[:6], 5, axis=0),
+        "a line": np.linspace(0, 1, 30, dtype="f")[:, None] * codes[:1],
+    }[poor]
+    fitted = maps.fit(z, method)
+    if len(z) < 3:
+        with pytest.raises(BadInput) as said:
+            maps.distortion(z, fitted.p)
+        assert is_one_sentence(str(said.value))
+    else:
+        assert all(np.isfinite(column).all() for column in maps.distortion(z, fitted.p).points.values())
+    maps.take_best_way(fitted)
+    assert np.isfinite(fitted.inverse_transform([[0.0, 0.0], [9.0, 9.0]])).all()
+    assert np.isfinite(fitted.transform(z + 0.1)).all() and np.isfinite(fitted.gap([[0.0, 0.0]])).all()
+    if len(z) < 2:
+        with pytest.raises(BadInput) as said:
+            maps.stability(fitted)
+        assert is_one_sentence(str(said.value))
+    else:
+        assert np.isfinite(maps.stability(fitted).spread).all()
+    assert (maps.known(z, method).p == fitted.p).all()
+
+
+def test_codes_that_are_no_numbers_are_refused_in_a_sentence_and_nothing_is_kept(codes, place):
+    codes[3, 1] = np.nan
+    with pytest.raises(BadInput, match="row 3 holds NaN"):
+        maps.fit(codes, "pca")
+    with pytest.raises(BadInput, match="row 3 holds NaN"):
+        maps.distortion(codes, codes[:, :2])
+    assert not list(place.iterdir())

@@ -239,6 +239,22 @@ def test_settings_too_large_for_the_codes_are_lowered_and_said(codes):
     assert fit_map(codes, "umap").notes == ()
 
 
+@pytest.mark.parametrize(
+    "method",
+    [name for name, card in projections.cards().items() if "n_neighbors" in {knob.name for knob in card.knobs}],
+)
+def test_fewer_codes_than_neighbours_are_said_whatever_the_method(method, codes):
+    atlas = fit_map(codes[:12], method, n_neighbors=15)
+    said = [note for note in atlas.notes if note.startswith("n_neighbors was lowered from 15 to ")]
+    assert len(said) == 1 and said[0].endswith(": there are 12 codes."), atlas.notes
+    assert np.isfinite(atlas.p).all()
+
+
+def test_codes_too_few_for_a_method_are_placed_by_pca_and_the_map_says_so(codes):
+    for n, method, title in ((1, "umap", "UMAP"), (9, "tsne", "t-SNE")):
+        assert fit_map(codes[:n], method).notes[0] == f"{title} needs 10 different codes, not {n}: PCA places them."
+
+
 # --- the way back -----------------------------------------------------------------------------------------------------
 
 

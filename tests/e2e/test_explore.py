@@ -435,6 +435,29 @@ def test_on_a_phone_the_stage_stands_above_the_map(visit):
     stage, field = one.page.locator(".mg-stage").bounding_box(), one.page.locator(".mg-map").bounding_box()
     assert stage["y"] + stage["height"] <= field["y"]
     assert one.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert field["y"] < 600  # a good part of the map is seen without scrolling
+    for name in ("Another map", "Beside it"):  # only their icons show; their names stay
+        assert one.page.get_by_role("button", name=name).locator("visible=true").count() == 1
+    for width in (390, 320):
+        one.page.set_viewport_size({"width": width, "height": 844})
+        one.until("(width) => document.querySelector('.mg-map').getBoundingClientRect().right <= width", width)
+        field = one.page.locator(".mg-map").bounding_box()
+        for tool in one.page.locator(".mg-tools button").all():
+            box = tool.bounding_box()
+            assert (
+                field["x"] <= box["x"] and box["x"] + box["width"] <= field["x"] + field["width"] and box["width"] > 28
+            )
+
+
+def test_the_controls_over_the_map_stand_on_one_line(visit):
+    one = visit(width=1440, height=900)
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    bar = one.page.locator(".st-key-explore-bar")
+    for parts in ('[data-testid="stWidgetLabel"]', 'button[role="radio"], .stSelectbox [role="group"]'):
+        boxes = [part.bounding_box() for part in bar.locator(parts).locator("visible=true").all()]
+        assert len(boxes) >= 3
+        for edge in ("y", "height"):
+            assert max(box[edge] for box in boxes) - min(box[edge] for box in boxes) < 1, parts
 
 
 def test_a_restarted_server_is_noticed_and_the_hand_goes_on_where_it_was(visit, browser):
