@@ -19,7 +19,7 @@ import pytest
 from manigen import files, lessons
 from manigen.datasets import bars
 from manigen.errors import BadFile, BadInput, ManigenError
-from manigen.lessons import _bench, _duel, _prepare, _sheets, _svg, _wire
+from manigen.lessons import _bench, _duel, _prepare, _sheets, _svg, _wire, forger
 from manigen.lessons.base import Plot, Scene, Words
 from manigen.live import protocol, scenes
 from manigen.ui import sheets, teaching
@@ -311,10 +311,39 @@ def test_knobs_come_back_from_a_link_and_nonsense_leaves_the_defaults() -> None:
         assert teaching.unspelled("turning_bar", nonsense) == defaults
 
 
-def test_the_hasty_game_of_the_sixth_lesson_ships_as_it_is_trained() -> None:
+@pytest.mark.parametrize("seed", range(_duel.GAMES))
+@pytest.mark.parametrize("style", _duel.STYLES)
+def test_the_games_of_the_sixth_lesson_ship_as_they_are_trained(style: str, seed: int) -> None:
     """The first steps, trained again; later ones drift apart with the machine's rounding."""
-    again = _duel.Duel("hasty", 0).at(30)["dots"].astype(float)
-    assert np.allclose(_bench.prepared("duel")["hasty_dots"][3].astype(float), again, atol=0.05)
+    again = _duel.Duel(style, seed)
+    for step in (0, 30):
+        now, before = again.at(step), forger.seen(style, step, seed)
+        for name in ("dots", "net"):
+            assert np.allclose(before[name], now[name].astype(float), atol=0.05), (name, step)
+        assert np.allclose(before["field"], now["field"].astype(float), atol=0.02 * np.abs(now["field"]).max()), step
+        assert before["found"] == _duel.found(now["dots"].astype(np.float32))
+
+
+def test_no_game_that_is_offered_is_trained_while_a_class_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_duel.Duel, "_train", lambda duel: pytest.fail(f"{duel.style} {duel.seed} is trained"))
+    knobs = {knob.name: knob for knob in forger.card.knobs}
+    games = [(style, seed) for style in knobs["style"].choices for seed in range(int(knobs["seed"].high or 0) + 1)]
+    dots = [forger.seen(style, _duel.LAST, seed)["dots"] for style, seed in games]
+    assert len(games) == 8
+    assert all(np.abs(one - other).max() > 0.1 for i, one in enumerate(dots) for other in dots[:i]), "eight games"
+
+
+def test_a_game_keeps_its_places_and_its_field_when_it_is_packed() -> None:
+    rng = np.random.default_rng(0)
+    sizes = {"dots": (7, 2), "net": (5, 5, 2), "field": (3, 3)}
+    frames = [{name: scale * rng.standard_normal(size) for name, size in sizes.items()} for scale in (1, 50, 2)]
+    back = _duel.unpacked(_duel.packed(frames))
+    for i, frame in enumerate(frames):
+        for name in ("dots", "net"):
+            assert np.abs(back[name][i] - frame[name]).max() <= 0.51 * _duel.UNIT
+        assert np.abs(back["field"][i] - frame["field"]).max() <= 0.51 * np.abs(frame["field"]).max() / 127
+    apart = [{**frame, "dots": np.repeat(_duel.centres(), 10, 0)} for frame in frames]
+    assert _duel.packed(apart)["found"].tolist() == [8, 8, 8]
 
 
 def test_groups_are_counted_where_dots_are() -> None:

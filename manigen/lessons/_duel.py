@@ -13,7 +13,7 @@ https://arxiv.org/abs/2501.05441; the ring of eight is from Metz, Poole, Pfau, S
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -24,9 +24,12 @@ from manigen.seeds import numpy_stream
 GROUPS, RADIUS, SPREAD = 8, 2.0, 0.12
 BATCH, WIDTH = 128, 48
 EVERY, LAST = 10, 800  # steps between two pictures, and in all
+GAMES = 4  # seeds offered; every game that is offered ships as it was trained
 DOTS, GRID, NET = 256, 28, 13  # dots shown, places of the critic's field to a side, lines of the forger's net
 TIGHT = 0.1  # how close together the forged dots lie at first
 REACH = 3.2  # of the plane, to each side
+PARTS = ("dots", "net", "field", "height", "found")  # of a game that is kept
+UNIT = 0.02  # what places are rounded to where a game is kept: two thirds of a pixel on a wide page
 STYLES = {"fair": (0.2, 2e-3, 2e-3), "hasty": (0.0, 2e-4, 4e-2)}  # the penalty p, the critic's and the forger's rate
 NEAR, SHARE = 3.0, 0.04  # spreads within which a dot belongs to a group, and the share of dots a group has to get
 
@@ -143,7 +146,28 @@ class Duel:
                 yield look()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=len(STYLES) * GAMES)
 def duel(style: str, seed: int) -> Duel:
     """Return the training of this style and seed that this process has begun."""
     return Duel(style, seed)
+
+
+def packed(frames: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return a game small: each frame by what it has more than the one before, which is little and packs well.
+
+    Dots and net are counted in UNITs, the field in 127ths of its largest value (`height`). `found` is counted before that.
+    """
+    whole = {name: np.stack([frame[name] for frame in frames]).astype(np.float32) for name in frames[0]}
+    most = np.iinfo(np.int16).max
+    units = {name: np.rint(whole[name] / UNIT).clip(-most, most).astype(np.int16) for name in ("dots", "net")}
+    height = np.abs(whole["field"]).max((1, 2))
+    units["field"] = np.rint(whole["field"] * (127 / height)[:, None, None]).astype(np.int8)
+    more = {name: np.diff(value, axis=0, prepend=np.zeros_like(value[:1])) for name, value in units.items()}
+    return {**more, "height": height, "found": np.array([found(dots) for dots in whole["dots"]], np.int8)}
+
+
+def unpacked(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the frames of a game that was `packed`: dots (t, n, 2), field (t, g, g), net (t, m, m, 2), found (t,)."""
+    whole = {name: np.cumsum(kept[name], axis=0, dtype=kept[name].dtype) for name in ("dots", "net", "field")}
+    places = {name: whole[name] * np.float32(UNIT) for name in ("dots", "net")}
+    return {**places, "field": whole["field"] * (kept["height"] / 127)[:, None, None], "found": kept["found"]}

@@ -45,13 +45,14 @@ def trust() -> dict[str, np.ndarray]:
 
 
 def duel() -> dict[str, np.ndarray]:
-    """The games of the sixth lesson that ship, every ten steps: dots, field and net in half precision."""
+    """Every game that the sixth lesson offers, every ten steps: dots, field and net."""
     from manigen.lessons import _duel
 
     kept: dict[str, np.ndarray] = {}
     for style in _duel.STYLES:
-        frames = [_duel.duel(style, 0).at(step) for step in range(0, _duel.LAST + 1, _duel.EVERY)]
-        kept |= {f"{style}_{name}": np.stack([frame[name] for frame in frames]) for name in frames[0]}
+        for seed in range(_duel.GAMES):
+            frames = [_duel.duel(style, seed).at(step) for step in range(0, _duel.LAST + 1, _duel.EVERY)]
+            kept |= {f"{style}_{seed}_{name}": value for name, value in _duel.packed(frames).items()}
     return kept
 
 

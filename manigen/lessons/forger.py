@@ -19,8 +19,6 @@ from manigen.seeds import numpy_stream
 
 DIGITS = "mnist-gan"
 DRAWS = 1000
-GAMES = 4  # so few that a class of any size has each of them trained once
-PREPARED = {("fair", 0), ("hasty", 0)}  # trainings that ship; others are trained while one watches
 
 card = Card(
     title="The forger and the critic",
@@ -31,8 +29,9 @@ card = Card(
     knobs=(
         Knob("step", 0, "Steps of training so far.", 0, _duel.LAST),
         Knob("style", "fair", "How the two play.", choices=tuple(_duel.STYLES)),
-        Knob("seed", 0, "Which game: other starting networks, other dots.", 0, GAMES - 1),
+        Knob("seed", 0, "Which game: other starting networks, other dots.", 0, _duel.GAMES - 1),
         Knob("look", "dots", "Dots in the plane, or the digits of a large one.", choices=("dots", "digits")),
+        Knob("live", False, "Train the two here and now, in place of showing how they were trained before."),
     ),
     facts={"number": 6, "minutes": 8},
 )
@@ -135,8 +134,8 @@ lesson = Lesson(
     ),
     formula=r"\min_G \max_C \; \mathbb{E}\,\big[ f\big(C(x) - C(G(n))\big) \big] - \frac{p}{2}\,\mathbb{E}\,\lVert \nabla C \rVert^2",
     play_on=say(
-        "Another seed starts another game, trained while you watch. Does the fair game always win? Then look at the digits.",
-        "换一个种子就是另一局，当场训练。公平的对局总能成功吗？然后看看数字。",
+        "Another game has other starting networks. Does the fair one always find all {groups}? Train it here and now, and compare. Then look at the digits.",
+        "另一局从不同的网络开始。公平的对局总能占到全部 {groups} 个组吗？当场训练一次，比较一下。然后看看数字。",
     ),
     usually_wrong=say(
         "Many believe a smaller loss means a better forger. There is no such number here: the groups found have to be counted ({fair} against {hasty:.1f}).",
@@ -151,18 +150,25 @@ lesson = Lesson(
         "look": say("Look at", "看"),
         "look=dots": say("dots", "点"),
         "look=digits": say("digits", "数字"),
+        "live": say("Train here and now", "当场训练"),
     },
     plays="step",
 )
 
 
-def seen(style: str, step: int, seed: int) -> dict[str, np.ndarray]:
-    """Return what is to be seen of a game after `step` steps; of the prepared ones at once, others are trained so far."""
-    if (style, seed) in PREPARED:
-        kept = _bench.prepared("duel")
-        at = min(step, _duel.LAST) // _duel.EVERY
-        return {name: kept[f"{style}_{name}"][at].astype(np.float32) for name in ("dots", "field", "net")}
-    return {name: value.astype(np.float32) for name, value in _duel.duel(style, seed).at(step).items()}
+@cache
+def recorded(style: str, seed: int) -> dict[str, np.ndarray]:
+    """Return all frames of a game as it was trained before."""
+    kept = _bench.prepared("duel")
+    return _duel.unpacked({name: kept[f"{style}_{seed}_{name}"] for name in _duel.PARTS})
+
+
+def seen(style: str, step: int, seed: int, live: bool = False) -> dict[str, np.ndarray]:
+    """Return what is to be seen of a game after `step` steps: as it was trained before, or trained now, so far."""
+    if live:
+        now = {name: value.astype(np.float32) for name, value in _duel.duel(style, seed).at(step).items()}
+        return {**now, "found": np.int8(_duel.found(now["dots"]))}
+    return {name: value[min(step, _duel.LAST) // _duel.EVERY] for name, value in recorded(style, seed).items()}
 
 
 @cache
@@ -177,7 +183,7 @@ def _classes() -> tuple[np.ndarray, np.ndarray]:
     return x[:40], np.bincount(_bench.chances(x).argmax(1), minlength=10)
 
 
-def scene(step: int = 0, style: str = "fair", seed: int = 0, look: str = "dots") -> Scene:
+def scene(step: int = 0, style: str = "fair", seed: int = 0, look: str = "dots", live: bool = False) -> Scene:
     """Return the game after `step` steps: field, net and dots; or digits of a large forger."""
     if look == "digits":
         x, counts = _classes()
@@ -191,11 +197,11 @@ def scene(step: int = 0, style: str = "fair", seed: int = 0, look: str = "dots")
         return Scene(
             (Pictures(say("Digits of a forger trained the same way", "同样训练的伪造者画的数字"), x, 10), bars)
         )
-    now = seen(style, step, seed)
+    now = seen(style, step, seed, live)
     reach = (-_duel.REACH, -_duel.REACH), (_duel.REACH, _duel.REACH)
     net = now["net"]
     lines = [Line(line, -1, width=1.0) for line in (*net, *net.transpose(1, 0, 2))]
-    many = _duel.found(now["dots"])
+    many = int(now["found"])
     plot = Plot(
         say("Bright: the critic takes it for real", "亮处：评论家当成真的"),
         (
@@ -222,8 +228,7 @@ def scene(step: int = 0, style: str = "fair", seed: int = 0, look: str = "dots")
 
 def numbers() -> dict[str, Any]:
     """Return how many groups each game has found, and the digits that the large forger paints least."""
-    kept = _bench.prepared("duel")
-    found = {style: [_duel.found(dots.astype(np.float32)) for dots in kept[f"{style}_dots"]] for style in _duel.STYLES}
+    found = {style: recorded(style, 0)["found"].tolist() for style in _duel.STYLES}
     _, counts = _classes()
     return {
         "groups": _duel.GROUPS,

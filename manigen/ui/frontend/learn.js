@@ -246,13 +246,17 @@ class Learn {
     this.root.classList.toggle("mg-dark", !on && isDark(this.root));
     document.documentElement.classList.toggle("mg-presented", on);
     if (!on && this.blank) this.blank.hidden = true;
-    this.began = Date.now();
-    this.tick();
+    this.restart();
     if (!this.lesson) return;
     this.presenter.textContent = on ? this.text.learn_present_end : this.text.learn_present;
     this.send("presenting", { on });
     this.show();
     if (on) this.notice.say(this.text.learn_present_keys);
+  }
+
+  restart() {
+    this.began = Date.now();
+    this.tick();
   }
 
   tick() {
@@ -269,7 +273,7 @@ class Learn {
     const keys = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
     if (this.presenting && (event.key === "b" || event.key === "B" || event.key === ".")) this.blank.hidden = !this.blank.hidden;
     else if (this.presenting && event.key === "Escape") this.present(false);
-    else if (this.presenting && (event.key === "r" || event.key === "R")) this.began = Date.now();
+    else if (this.presenting && (event.key === "r" || event.key === "R")) this.restart();
     else if (this.presenting && event.key === " " && !event.target.closest?.("button, a, summary, input")) this.go(1);
     else if (keys[event.key] && !within && (this.presenting || event.target === document.body || this.root.contains(event.target))) this.go(keys[event.key]);
     else return;
