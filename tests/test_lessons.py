@@ -242,6 +242,13 @@ def test_a_quiz_is_half_generated_and_tells_the_truth_when_asked() -> None:
 # --- on paper ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("tongue", "said"), [("en", "Game = hasty, "), ("zh", "对局 = 匆忙, ")])
+def test_the_settings_on_a_sheet_are_said_in_its_language(tongue: str, said: str) -> None:
+    words = {"en": ENGLISH, "zh": CHINESE}[tongue]
+    page = sheets.page("sheet", "forger", tongue, words, {}, [{"style": "hasty"}], "<math/>")
+    assert said in page and "False" not in page
+
+
 @pytest.mark.parametrize("kind", ["sheet", "worksheet", "teacher"])
 @pytest.mark.parametrize("tongue", ["en", "zh"])
 def test_a_sheet_holds_answers_only_where_it_should(kind: str, tongue: str) -> None:

@@ -20,14 +20,15 @@ LETTERS = "ABCDEFG"
 STYLE = """
 @page { size: A4; margin: 16mm; }
 body { font: 16px/1.5 system-ui, "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #15171c; max-width: 780px; margin: 32px auto; padding: 0 18px; }
-h1 { font-size: 1.7em; margin: 0 0 .2em; } h2 { font-size: 1.12em; margin: 1.6em 0 .4em; color: #4338b8; }
+h1 { font-size: 1.7em; margin: 0 0 .2em; } h2 { font-size: 1.12em; margin: 1.6em 0 .4em; color: #4338b8; break-after: avoid; }
 .fields { display: flex; gap: 40px; margin: 12px 0 20px; } .fields span { flex: 1; border-bottom: 1px solid #777; padding-bottom: 2px; color: #555; }
 .question { break-inside: avoid; margin-bottom: 20px; } .question p { margin: .3em 0; }
-ol.options { list-style: none; padding: 0; margin: .4em 0; } ol.options li { padding: 3px 0; } ol.options b { display: inline-block; width: 1.7em; }
-li.right { font-weight: 650; } li.right::after { content: " ✓"; color: #1a7a3c; } li.chosen b { outline: 2px solid #4338b8; border-radius: 50%; text-align: center; }
-.because, .note, figcaption, footer { color: #4b5160; } .scene { display: flex; flex-wrap: wrap; gap: 18px; break-inside: avoid; } figure { margin: 0; }
+ol.options { list-style: none; padding: 0; margin: .4em 0; } ol.options li { padding: 3px 0 3px 1.7em; text-indent: -1.7em; } ol.options b { display: inline-block; width: 1.7em; text-indent: 0; }
+li.right { font-weight: 650; } li.right::after { content: " ✓"; color: #1a7a3c; } li.chosen b { width: 1.4em; margin-right: .3em; outline: 2px solid #4338b8; border-radius: 50%; text-align: center; }
+.because, .note, figcaption, footer { color: #4b5160; } .scene { display: flex; flex-wrap: wrap; gap: 18px; } .scene, .evidence, tr { break-inside: avoid; } figure { margin: 0; }
 figure img { image-rendering: pixelated; max-width: 100%; background: #000; } .lines { height: 5.4em; background: repeating-linear-gradient(transparent 0 1.7em, #bbb 1.7em calc(1.7em + 1px)); }
 table { border-collapse: collapse; } td { border-bottom: 1px solid #ddd; padding: 2px 16px 2px 0; font-variant-numeric: tabular-nums; } math { font-size: 1.1em; }
+@media print { body { font-size: 13.5px; margin: 0; padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 SCREENS = 460  # pixels that a row of pictures on paper is wide at most
 
@@ -116,10 +117,13 @@ def _evidence(name: str, knobs: Mapping[str, Any], tongue: str, words: Mapping[s
     settings = lessons.cards()[name].settings(knobs)
     labels = lessons.open_lesson(name).lesson.knobs
     said = [
-        f"{labels[key].in_(tongue) if key in labels else key} = {_figure(value)}" for key, value in settings.items()
+        f"{labels[key].in_(tongue) if key in labels else key} = "
+        f"{labels[choice].in_(tongue) if (choice := f'{key}={value}') in labels else _figure(value)}"
+        for key, value in settings.items()
     ]
     about = f"{words['learn_sheet_settings']}: {', '.join(said)}"
-    return f"<p class=note>{html.escape(about)}</p>{drawn(lessons.scene(name, dict(knobs)), tongue, words)}"
+    scene = drawn(lessons.scene(name, dict(knobs)), tongue, words)
+    return f"<div class=evidence><p class=note>{html.escape(about)}</p>{scene}</div>"
 
 
 def drawn(scene: Scene, tongue: str, words: Mapping[str, str], panels: int | None = None) -> str:
@@ -150,4 +154,6 @@ def _panel(panel: Pictures | Plot, tongue: str, words: Mapping[str, str]) -> str
 
 
 def _figure(value: Any) -> str:
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -64,7 +64,7 @@ def is_clear(one: Any, where: str) -> None:
 
 @pytest.mark.parametrize("name", lessons.in_order())
 def test_a_lesson_runs_from_its_prediction_to_its_summary(name: str, visit: Callable[..., Any]) -> None:
-    """As a teacher has it, and then, in a session of its own, as a student does; each step is looked at in one of the two."""
+    """As a teacher has it, then, in a new session, as a student does; each step is looked at in one of the two."""
     one = visit(f"/learn?lesson={name}&lang=en", width=1280, height=720)
     run_through(one, name, "en", ("predict", "try", "why", "end"))
     one.page.set_viewport_size({"width": 390, "height": 844})

@@ -223,6 +223,7 @@ class PictureView {
     this.panel = panel;
     this.title.replaceChildren(panel.title, ...(panel.generated ? [element("span", "mg-kind", [text.generated])] : []));
     this.element.classList.toggle("mg-large", panel.large);
+    this.element.classList.toggle("mg-column", panel.columns === 1 && n > 1);
     this.grid.style.setProperty("--columns", panel.columns || n);
     while (this.grid.children.length > n) this.grid.lastChild.remove();
     while (this.grid.children.length < n) this.grid.append(this.cell(this.grid.children.length));
