@@ -30,6 +30,7 @@ export class SceneView {
     } else for (const name of this.inputs.keys()) this.inputs.get(name)(this.values[name]);
     this.controls.hidden = still || !this.inputs.size;
     this.element.classList.toggle("mg-still", still);
+    this.limit();
     this.ask(null);
   }
 
@@ -193,12 +194,17 @@ export class SceneView {
       this.panels.replaceChildren(...this.views.map((view) => view.element));
     }
     panels.forEach((panel, i) => this.views[i].show(panel, array, this.text));
-    this.views.forEach((view, i) => (view.element.hidden = this.only !== null && i >= this.only));
-    this.panels.dataset.count = this.only ?? panels.length;
-    this.figures.hidden = !figures.length || this.only !== null;
     this.figures.replaceChildren(...figures.map(({ name, value, level, help }) => element("div", "", [
       element("dt", "", [name], { title: help }), element("dd", "", [value], level ? { "data-level": level } : {})])));
+    this.limit();
     this.element.dataset.shown = Number(this.element.dataset.shown ?? 0) + 1;
+  }
+
+  // The first `only` panels, or all.
+  limit() {
+    this.views.forEach((view, i) => (view.element.hidden = this.only !== null && i >= this.only));
+    this.panels.dataset.count = this.only ?? this.views.length;
+    this.figures.hidden = !this.figures.children.length || this.only !== null;
   }
 
   destroy() {
