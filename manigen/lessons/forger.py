@@ -167,7 +167,7 @@ def seen(style: str, step: int, seed: int, live: bool = False) -> dict[str, np.n
     """Return what is to be seen of a game after `step` steps: as it was trained before, or trained now, so far."""
     if live:
         now = {name: value.astype(np.float32) for name, value in _duel.duel(style, seed).at(step).items()}
-        return {**now, "found": np.int8(_duel.found(now["dots"]))}
+        return {**now, "found": np.array(_duel.found(now["dots"]))}
     return {name: value[min(step, _duel.LAST) // _duel.EVERY] for name, value in recorded(style, seed).items()}
 
 
