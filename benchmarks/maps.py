@@ -1,6 +1,6 @@
 """Maps: how long they take, how far they can be trusted, and the way back, side by side with the libraries.
 
-    python -m benchmarks.maps [--json] [--n 10000] [--model mnist-vae] [--only fit,reload,back,metric,quality]
+    python -m benchmarks.maps [--json] [--n 10000,60000] [--model mnist-vae] [--only fit,reload,back,metric,quality]
     python -m benchmarks.maps --ship        where the shipped maps lie, measured and written beside the weights
 
 `fit`: our fit beside the bare library's, turn by turn, with the same settings. `back`: codes of held-out places by our
@@ -21,9 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from manigen import maps, projections, seeds, weights
+from manigen import maps, nearest, projections, seeds, weights
 
-PARTS = ("fit", "reload", "back", "metric", "quality")
+PARTS = {  # and about how long each takes on two idle cores, guessed from smaller runs
+    "fit": "at 10,000 codes 10 minutes, at 60,000 half an hour or more, for three runs",
+    "reload": "seconds",
+    "back": "a minute",
+    "metric": "at 10,000 codes 6 minutes, the plain loop scaled up from 8 codes",
+    "quality": "an hour: every MNIST model, t-SNE and UMAP",
+}
 PUBLISHED = {"trustworthiness": 0.944, "continuity": 0.958, "knn_accuracy": 0.965}  # each the best of six methods
 
 
@@ -61,10 +67,12 @@ def fit(z: np.ndarray, runs: int) -> dict[str, float]:
 
     found: dict[str, float] = {}
     umap.UMAP(n_neighbors=5, n_epochs=5, random_state=0, n_jobs=1).fit(z[:300])  # compiles
+    openTSNE.TSNE(early_exaggeration_iter=5, n_iter=5, n_jobs=2, random_state=0).fit(z[:300])  # loads its libraries
     for method, bare in (("umap", bare_umap), ("tsne", bare_tsne)):
         ours, theirs = [], []
         for _ in range(runs):
             theirs.append(seconds(bare)[0])
+            nearest._searches.clear()  # ours searches for neighbours each time too
             ours.append(seconds(lambda method=method: projections.fit_map(z, method))[0])
         found[f"{method}_seconds"], found[f"bare_{method}_seconds"] = float(np.median(ours)), float(np.median(theirs))
         found[f"{method}_times_bare"] = found[f"{method}_seconds"] / found[f"bare_{method}_seconds"]
@@ -130,7 +138,8 @@ def metric(model: str, n: int) -> dict[str, float]:
     return {
         "metric_codes": len(z),
         "metric_seconds": batched,
-        "plain_metric_seconds": plain,  # of `some` codes, scaled up
+        "plain_metric_codes": some,
+        "plain_metric_seconds": plain,  # of those few, scaled up
         "metric_speedup": plain / batched,
     }
 
@@ -189,26 +198,42 @@ def ship() -> dict[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--ship", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--n", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--model", default="mnist-vae")
-    parser.add_argument("--only", default=",".join(PARTS))
+    times = "\n".join(f"  {part:8} {time}" for part, time in PARTS.items())
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0],
+        epilog=f"about how long the parts take on two idle cores (rough guesses):\n{times}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--ship", action="store_true", help="measure the shipped maps instead, and write that down")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.add_argument(
+        "--n", default="10000,60000", help="codes; fit takes each, reload and metric the first [%(default)s]"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="fits of each, of which the median counts [3]")
+    parser.add_argument("--model", default="mnist-vae", help="whose codes [mnist-vae]")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between [all]")
     given = parser.parse_args()
     if given.ship:
         print(json.dumps(ship()))
         return
-    z = codes_of(given.model, given.n)
+    if unknown := set(given.only.split(",")) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    sizes = [int(n) for n in given.n.split(",")]
+    first = sizes[0]
+
+    def fits() -> dict[str, float]:
+        return {
+            f"{name}_at_{n}": value for n in sizes for name, value in fit(codes_of(given.model, n), given.runs).items()
+        }
+
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "fit": lambda: fit(z, given.runs),
-        "reload": lambda: reload(z),
+        "fit": fits,
+        "reload": lambda: reload(codes_of(given.model, first)),
         "back": lambda: back(given.model),
-        "metric": lambda: metric(given.model, given.n),
+        "metric": lambda: metric(given.model, first),
         "quality": quality,
     }
-    found: dict[str, Any] = {"codes": len(z), "model": given.model, "runs": given.runs}
+    found: dict[str, Any] = {"codes": sizes, "model": given.model, "runs": given.runs}
     for part in given.only.split(","):
         found |= parts[part]()
         if not given.json:
