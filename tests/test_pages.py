@@ -42,7 +42,11 @@ def test_a_page_takes_nonsense_in_a_link_with_a_sentence_and_shows_the_default(p
 def test_the_frame_opens_on_the_explore_page():
     test = AppTest.from_file(ROUTER, default_timeout=60).run()
     assert not test.exception
-    assert [control.label for control in test.get("button_group")] == ["Map", "Drawn in"]
+    assert [control.label for control in test.get("button_group")] == [
+        "Map",
+        "Drawn in",
+        "Other maps beside this one, 2 at most",
+    ]
     assert [control.label for control in test.selectbox] == ["Colour by"]
 
 

@@ -163,7 +163,7 @@ def pick(model: str, shipped: list[str]) -> str:
 
 def beside(model: str, shipped: list[str], shown: Recipe) -> list[Recipe]:
     """Show the button that puts other maps beside the one on screen; return those chosen, in the link as `beside`."""
-    titles = {spelled: title for spelled, title in options(model, shipped).items() if spelled != shown.spelled()}
+    titles = {spelled: title for spelled, title in at_hand(model, shipped).items() if spelled != shown.spelled()}
     asked = [spelled for spelled in (state.from_link("beside") or "").split(",") if spelled in titles][:MOST_BESIDE]
     picked = [spelled for spelled in st.session_state.get("pick:beside") or [] if spelled in titles]
     # set in each run: what lies in a popover is drawn when it is opened, and must then know what was picked
@@ -188,7 +188,7 @@ def _asked(model: str) -> Recipe | None:
 
 
 def options(model: str, shipped: list[str]) -> dict[str, str]:
-    """Return the maps at hand: recipe, spelled, to title; the link's own first has to be at hand or is ordered."""
+    """Return the maps at hand; the one the link names is ordered where it is not, or the page says why it cannot be."""
     asked = state.from_link("map")
     if asked and asked not in shipped and asked not in own(model) and (forming(model) or ("",))[0] != asked:
         try:
@@ -203,6 +203,11 @@ def options(model: str, shipped: list[str]) -> dict[str, str]:
         st.session_state["maps:forming"].pop(model)
         remember(model, now[0])
         state.to_link(map=now[0])
+    return at_hand(model, shipped)
+
+
+def at_hand(model: str, shipped: list[str]) -> dict[str, str]:
+    """Return the maps that need no fitting: recipe, spelled, to title."""
     mine = [spelled for spelled in own(model) if spelled not in shipped and ready(model, spelled)]
     return {spelled: read(spelled).title() for spelled in [*shipped, *mine]}
 
