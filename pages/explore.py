@@ -9,7 +9,7 @@ import streamlit as st
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
-from manigen.ui import cache, components, mapping, pickers, selection, state
+from manigen.ui import cache, components, directions, mapping, pickers, selection, state
 from manigen.ui.text import all_text, text
 
 COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area", "stretch", "stability")
@@ -45,6 +45,12 @@ if spelled and spelled != st.session_state.get("read:ends"):
         state.set_tray(state.ends_from_link(spelled, model, card["dim"]), by_page=True)
     except ManigenError as problem:
         st.warning(str(problem))
+
+
+try:
+    state.selections(model, card["dim"])
+except ManigenError as problem:
+    st.warning(str(problem))
 
 
 def keep_tray() -> None:
@@ -93,6 +99,7 @@ shown = components.mount(
 ends = state.ends_to_link(state.tray()["pins"], model)
 st.session_state["read:ends"] = ends
 state.to_link(model=model, map=recipe.spelled(), colour=colour, ends=ends)
+state.tell_selections(model)
 if shown.get("walk"):
     st.switch_page(Path(__file__).with_name("interpolate.py"))
 if shown.get("made"):
@@ -106,4 +113,7 @@ if shown.get("trust"):
 if shown.get("selection"):
     lassoed = shown["selection"].get("map")
     lassoed = lassoed if lassoed in {other.name() for other in others} else map_name
-    selection.show(model, lassoed, shown["selection"])
+    if selection.show(model, lassoed, shown["selection"]):
+        state.tell_selections(model)
+        state.to_link(basis=directions.CHOSEN)
+        st.switch_page(Path(__file__).with_name("sliders.py"))

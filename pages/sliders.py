@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from manigen import attributes
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
@@ -66,6 +67,38 @@ def keep_tray() -> None:
     state.set_tray((st.session_state["sliders"].get("tray") or {}).get("pins", []))
 
 
+def forget(at: int) -> None:
+    """Take one selection's slider away."""
+    state.set_selections(model, [one for i, one in enumerate(chosen) if i != at])
+
+
+def groups() -> None:
+    """Show every group that has a middle: a class or a selection, each to be pinned; selections can be taken away."""
+    st.caption(text("groups_more"))
+    full = len(state.tray()["pins"]) >= state.MOST_PINS
+    found, means = attributes.class_means(opened.codes.z, opened.codes.labels)
+    if len(found):
+        with st.container(horizontal=True, gap="small"):
+            for group, mean in zip(found, means, strict=True):
+                name = opened.codes.classes[group]
+                st.button(
+                    name, key=f"groups:class:{group}", help=text("groups_pin", name=name), disabled=full,
+                    on_click=state.pin, args=(model, mean),
+                )  # fmt: skip
+    for at, one in enumerate(chosen):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                f"{one.name} · {one.n:,}", key=f"groups:chosen:{at}", help=text("groups_pin", name=one.name),
+                disabled=full, on_click=state.pin, args=(model, one.centre), width="stretch",
+            )  # fmt: skip
+            st.button(
+                "", icon=":material/delete:", key=f"groups:forget:{at}", help=text("groups_forget", name=one.name),
+                on_click=forget, args=(at,),
+            )  # fmt: skip
+    if not chosen:
+        st.caption(text("groups_none"))
+
+
 @st.fragment(run_every=0.4)
 def wait_for(effects: Any) -> None:
     """Show the page again once the effects are measured."""
@@ -77,20 +110,29 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="sliders-bar
     with st.container(width=310):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
-        bases = room.bases(opened.codes.labels)
+        try:
+            chosen = state.selections(model, card["dim"])
+        except ManigenError as problem:
+            chosen = []
+            st.warning(str(problem))
+        bases = (*room.bases(opened.codes.labels), *([room.CHOSEN] if chosen else []))
         basis = pickers.choice("basis", list(bases), {name: text(f"basis_{name}") for name in bases})
     map_name = None
     if card["maps"]:
         with st.container(width="content"):
             map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
+    with st.popover(text("groups"), icon=":material/workspaces:", help=text("groups_help")):
+        groups()
     with st.popover(text("start_upload"), icon=":material/upload:"):
         code = upload.code(opened, card, text("start_here"))
         if code is not None:
             start_at(code)
             state.to_link(code=state.spell(code))
 begin()
-along = cache.directions(model, card["files"]["codes.npz"], basis)
-effects = cache.effects(model, card["files"]["model.safetensors"], basis)
+spelled = state.tell_selections(model)
+spelled = spelled if basis == room.CHOSEN else None  # what the other bases do not depend on
+along = cache.directions(model, card["files"]["codes.npz"], basis, spelled)
+effects = cache.effects(model, card["files"]["model.safetensors"], basis, spelled)
 try:
     effect = effects.result(PATIENCE).tolist()
     failed = False
@@ -107,15 +149,16 @@ shown = components.mount(
         "shape": card["shape"],
         "encodes": card["encodes"],
         "classes": card["data"].get("classes", []),
-        "basis": basis,
+        "basis": basis if spelled is None else f"{basis}~{spelled}",
         "mean": along.mean.tolist(),
         "units": along.units.tolist(),
         "scale": along.scale.tolist(),
         "share": along.share.tolist(),
+        "names": [f"{one.name} · {one.n:,}" for one in chosen] if spelled else card["data"].get("classes", []),
         "groups": along.groups.tolist(),
         "at": along.at.tolist(),
         "reach": room.REACH,
-        "within": cache.within_reach(model, card["files"]["codes.npz"], basis),
+        "within": cache.within_reach(model, card["files"]["codes.npz"], basis, spelled),
         "effect": effect,
         "failed": failed,
         "asked": len(room.sample_rows(len(opened.codes), len(along.axes))),

@@ -8,6 +8,7 @@ import pytest
 from manigen import attributes
 from manigen.errors import BadInput
 from manigen.ui import directions as room
+from manigen.ui import state
 
 
 def two_clouds(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -127,3 +128,60 @@ def test_codes_without_a_label_belong_to_no_class_and_stay_out_of_the_probe() ->
 def test_class_sliders_are_offered_only_where_there_are_two_classes() -> None:
     assert room.bases([0, 1, -1]) == room.BASES
     assert room.bases([-1, -1]) == room.bases([3, 3, -1]) == ("numbers", "directions")
+
+
+# --- selections -------------------------------------------------------------------------------------------------------
+
+
+def test_a_slider_of_a_selection_goes_across_its_border_and_through_its_mean() -> None:
+    z, labels = two_clouds()
+    rows = np.flatnonzero(labels == 1)
+    chosen = room.select(z, rows, "ones")
+    along = room.of_selections(z, [chosen, room.select(z, rows[:7], "few")])
+    assert (chosen.n, list(along.groups)) == (2000, [0, 1])
+    assert cosine(along.axes[0], np.linalg.solve(COVARIANCE, APART)) > 0.995
+    np.testing.assert_allclose(chosen.centre, z[rows].mean(0), atol=1e-5)
+    np.testing.assert_allclose(along.positions(chosen.centre)[0, 0], along.at[0], atol=1e-4)
+    np.testing.assert_allclose(along.positions(z).std(0), 1, rtol=1e-3)
+
+
+def test_a_selection_of_one_class_makes_the_slider_that_the_class_has() -> None:
+    z, labels = two_clouds(400)
+    of_class = room.directions(z, "borders", labels)
+    along = room.of_selections(z, [room.select(z, labels == group, str(group)) for group in (0, 1)])
+    for part in ("axes", "scale", "share", "at", "mean"):
+        np.testing.assert_allclose(getattr(along, part), getattr(of_class, part), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [[], slice(None)])
+def test_a_selection_of_nothing_or_of_everything_is_refused_in_words(rows) -> None:
+    with pytest.raises(BadInput, match="all alike"):
+        room.select(two_clouds(20)[0], rows, "none")
+    with pytest.raises(BadInput, match="no selection"):
+        room.of_selections(two_clouds(20)[0], [])
+
+
+def test_a_link_gives_selections_back_bit_for_bit() -> None:
+    z, labels = two_clouds(200)
+    chosen = [room.select(z, labels == 1, "open 4s · 数"), room.select(z, [3, 5], "few")]
+    found = state.selections_from_link(state.selections_to_link(chosen), 3)
+    assert [(one.name, one.n) for one in found] == [("open 4s · 数", 100), ("few", 2)]
+    for one, other in zip(chosen, found, strict=True):
+        np.testing.assert_array_equal(one.axis, other.axis)
+        np.testing.assert_array_equal(one.centre, other.centre)
+    assert state.selections_to_link([]) is None
+
+
+@pytest.mark.parametrize("spoil", [lambda s: s[:-9], lambda s: s + "~more", lambda s: s.replace("~100~", "~x~")])
+def test_a_link_of_a_selection_that_was_cut_short_is_refused_in_words(spoil) -> None:
+    z, labels = two_clouds(200)
+    spelled = state.selections_to_link([room.select(z, labels == 1, "ones")])
+    with pytest.raises(BadInput, match="cannot be read|numbers"):
+        state.selections_from_link(spoil(spelled), 3)
+
+
+def test_the_middles_of_groups_are_terms_of_an_analogy() -> None:
+    z, labels = two_clouds(200)
+    ones, zeros = (room.select(z, labels == group, "").centre for group in (1, 0))
+    moved = attributes.analogy(ones, zeros, z[0])
+    np.testing.assert_allclose(moved - z[0], attributes.between(z[labels == 1], z[labels == 0]), atol=1e-4)

@@ -20,7 +20,7 @@ from manigen.live.engine import in_words
 from manigen.live.library import library
 from manigen.ui import comparing, people
 from manigen.ui import directions as room
-from manigen.ui.state import DEFAULT_MODEL
+from manigen.ui.state import DEFAULT_MODEL, selections_from_link
 from manigen.ui.text import card_text
 
 
@@ -52,20 +52,22 @@ def face(model: str, fingerprint: str, n: int = 24, columns: int = 8) -> bytes:
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
-def directions(model: str, fingerprint: str, basis: str) -> room.Directions:
-    """Return the sliders' directions of a model; `fingerprint` is its codes' hash."""
+def directions(model: str, fingerprint: str, basis: str, selections: str | None = None) -> room.Directions:
+    """Return the sliders' directions of a model; `fingerprint` is its codes' hash, `selections` the link's."""
     codes = library().open(model).codes
+    if basis == room.CHOSEN:
+        return room.of_selections(codes.z, selections_from_link(selections or "", codes.z.shape[1]))
     return room.directions(codes.z, basis, codes.labels)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def within_reach(model: str, fingerprint: str, basis: str) -> float:
-    """Return the share of real codes' positions that lie on the sliders; `fingerprint` is the codes' hash."""
-    return room.within_reach(library().open(model).codes.z, directions(model, fingerprint, basis))
+def within_reach(model: str, fingerprint: str, basis: str, selections: str | None = None) -> float:
+    """Return the share of real codes' positions that lie on the sliders; otherwise as `directions`."""
+    return room.within_reach(library().open(model).codes.z, directions(model, fingerprint, basis, selections))
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
-def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
+def effects(model: str, fingerprint: str, basis: str, selections: str | None = None) -> Future[np.ndarray]:
     """Return the sliders' effects on a model's pictures, which are measured in the background; the hands go first.
 
     `fingerprint` is its weights' hash. A `ManigenError` comes out of the future's `result`.
@@ -78,9 +80,7 @@ def effects(model: str, fingerprint: str, basis: str) -> Future[np.ndarray]:
 
     def measure() -> None:
         try:
-            found.set_result(
-                room.effect(decode, opened.codes.z, room.directions(opened.codes.z, basis, opened.codes.labels))
-            )
+            found.set_result(room.effect(decode, opened.codes.z, directions(model, fingerprint, basis, selections)))
         except Exception as error:  # whoever waits must hear of it, whatever it was
             found.set_exception(in_words(error))
 

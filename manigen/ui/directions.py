@@ -3,7 +3,8 @@
 A code is a point in d dimensions, and d straight directions at right angles reach every other one. Two such sets are
 offered: the code's own numbers, one by one, and the principal directions, along which the codes vary most. Where the
 codes have classes, two more sets mean something: from the mean of all codes towards the mean of each class, and across
-the border between each class and the rest. Those lean on one another: turning one slider moves others too. A slider's
+the border between each class and the rest. Groups that a lasso chose have the latter too. All of those lean on one
+another: turning one slider moves others too. A slider's
 unit is one standard deviation of the real codes along its direction, so that 1 means "as usual" on every slider.
 
 Sources: turning one number and looking is the latent traversal of Higgins et al. 2017, beta-VAE
@@ -13,7 +14,7 @@ Sources: turning one number and looking is the latent traversal of Higgins et al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from manigen.errors import BadInput, unknown
 
 BASES = ("numbers", "directions", "classes", "borders")
 OF_CLASSES = ("classes", "borders")
+CHOSEN = "selections"  # the basis of what a person has chosen; offered once there is a selection
 REACH = 3.0  # a slider goes from -REACH to REACH standard deviations
 MOST_CODES, MOST_PICTURES = 64, 4096  # that one measurement of all effects may take
 
@@ -59,6 +61,29 @@ class Directions:
     def codes(self, positions: Any) -> np.ndarray:
         """Return the codes (n, d) for slider positions (n, k); the way back from `positions` at right angles only."""
         return self.mean + checks.codes(positions, len(self.axes), "positions") @ self.units
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A group of codes that a person chose: its `name`, and how many codes `n` it holds.
+
+    `axis` (d,) is the unit normal of a logistic probe, the selection against all the rest; `centre` (d,) its mean code.
+    Both float32: they are all that a link has to carry, whatever map the lasso was drawn on.
+    """
+
+    name: str
+    n: int
+    axis: np.ndarray
+    centre: np.ndarray
+
+
+def select(z: Any, rows: Any, name: str) -> Selection:
+    """Return the selection of some rows of the real codes z (n, d); `BadInput` where that is none or all of them."""
+    z = checks.codes(z)
+    has = np.zeros(len(z), bool)
+    has[rows] = True
+    axis = attributes.probe(z, has)
+    return Selection(name, int(has.sum()), axis, z[has].mean(axis=0, dtype=np.float64).astype(np.float32))
 
 
 def directions(z: Any, basis: str = "numbers", labels: Any = None) -> Directions:
@@ -111,12 +136,35 @@ def _of_classes(z: np.ndarray, basis: str, labels: np.ndarray) -> Directions:
     groups, aside = groups[own], aside[own]
     known = labels >= 0
     axes = aside if basis == "classes" else [attributes.probe(z[known], labels[known] == group) for group in groups]
+    return _towards(z, axes, means[own], groups)
+
+
+def of_selections(z: Any, chosen: Sequence[Selection]) -> Directions:
+    """Return one direction for each selection of the real codes z (n, d), across its border; `groups` are 0, 1, 2, ...
+
+    Raises `BadInput` for no selection, or for one of codes of another width.
+    """
+    z = checks.codes(z)
+    if not chosen:
+        raise BadInput("There is no selection to make directions of.")
+    axes, means = (
+        np.concatenate([checks.codes(getattr(one, part), z.shape[1], "a selection") for one in chosen])
+        for part in ("axis", "centre")
+    )
+    return _towards(z, axes, means, np.arange(len(chosen)))
+
+
+def _towards(z: np.ndarray, axes: Any, means: np.ndarray, groups: np.ndarray) -> Directions:
+    """Directions along axes (k, d) of any length, each belonging to a group whose mean (k, d) lies somewhere on it."""
+    mean = z.mean(axis=0, dtype=np.float64)
+    around = z - mean
+    total = np.square(around).mean(axis=0).sum()
     axes = np.asarray(axes, np.float64).reshape(len(groups), z.shape[1])
     axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
     variance = np.square(around @ axes.T).mean(axis=0)
     scale = np.sqrt(variance)
     scale[scale < 1e-6 * np.sqrt(total)] = 1.0
-    at = (aside * axes).sum(axis=1) / scale
+    at = ((means - mean) * axes).sum(axis=1) / scale
     mean, axes, scale, share, at = (
         array.astype(np.float32) for array in (mean, axes, scale, variance / max(total, 1e-30), at)
     )

@@ -13,6 +13,7 @@ from manigen import checks, figures, files, weights
 from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.live.library import Opened, library
+from manigen.ui import directions, state
 from manigen.ui.text import text
 
 GALLERY = 48
@@ -63,8 +64,11 @@ def table(opened: Opened, map_name: str, rows: np.ndarray) -> str:
     return out.getvalue()
 
 
-def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
-    """Show a selection: count, gallery, mean picture, classes, and the two exports."""
+def show(model: str, map_name: str, chosen: dict[str, Any]) -> bool:
+    """Show a selection: count, gallery, mean picture, classes, the two exports, and what can be made of it.
+
+    Say whether it has just become a slider.
+    """
     opened = library().open(model)
     try:
         rows = rows_of(opened, map_name, chosen)
@@ -73,7 +77,7 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
     st.subheader(text("selection"), anchor=False)
     if not len(rows):
         st.info(text("selection_empty"))
-        return
+        return False
     codes = opened.codes
     st.caption(text("selection_count", n=len(rows), all=len(codes)))
     gallery, mean, classes = st.columns([5, 2, 4])
@@ -94,10 +98,32 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> None:
             st.plotly_chart(figures.histogram(codes.classes, counts), key="histogram", config={"displayModeBar": False})
         else:
             st.write(text("selection_no_labels"))
-    download = st.columns([2, 2, 6])
+    download = st.columns([2, 2, 2, 3, 2], vertical_alignment="bottom")
     stem = f"{model}-{map_name}-{len(rows)}"
     download[0].download_button(
         text("selection_csv"), table(opened, map_name, rows), f"{stem}.csv", "text/csv", width="stretch"
     )
     kept = {"z": codes.z[rows], "rows": codes.rows[rows], "split": codes.split[rows], "labels": codes.labels[rows]}
     download[1].download_button(text("selection_npz"), files.npz_bytes(kept), f"{stem}.npz", width="stretch")
+    centre = codes.z[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
+    full = len(state.tray()["pins"]) >= state.MOST_PINS
+    download[2].button(
+        text("selection_pin"), key="selection:pin", help=text("selection_pin_help"), width="stretch", disabled=full,
+        on_click=state.pin, args=(model, centre),
+    )  # fmt: skip
+    before = state.selections(model, codes.z.shape[1])
+    usual = text("selection_usual", n=len(before) + 1)
+    name = download[3].text_input(text("selection_name"), key="selection:name", placeholder=usual, max_chars=40)
+    made = download[4].button(
+        text("selection_slider"), key="selection:slider", help=text("selection_slider_help"), width="stretch",
+        disabled=len(rows) == len(codes),
+    )  # fmt: skip
+    if not made:
+        return False
+    try:
+        new = directions.select(codes.z, rows, state.named(name) or usual)
+    except ManigenError as problem:
+        st.warning(str(problem))
+        return False
+    state.set_selections(model, [*before, new])
+    return True

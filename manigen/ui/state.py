@@ -17,12 +17,21 @@ import streamlit as st
 
 from manigen import checks
 from manigen.errors import BadInput, ManigenError
+from manigen.ui.directions import Selection
 
 MOST_PINS = 24
 MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-fusion"
-OF_A_MODEL = ("map", "beside", "ends", "walk", "code")  # what a link says that means nothing for another model
+MOST_SELECTIONS = 12  # sliders made of lasso selections
+OF_A_MODEL = (
+    "map",
+    "beside",
+    "ends",
+    "walk",
+    "code",
+    "selections",
+)  # what a link says that means nothing for another model
 
 
 def spell(code: np.ndarray) -> str:
@@ -123,6 +132,65 @@ def ends_from_link(spelled: str, model: str, dim: int) -> list[dict[str, Any]]:
         for part in spelled.split("~")[:MOST_PINS]
         if part
     ]
+
+
+def pin(model: str, code: Any) -> None:
+    """Put one more pin into the tray, on the page's own account."""
+    new = {"code": np.asarray(code).tolist(), "at": None, "model": model, "map": None}
+    set_tray([*tray()["pins"], new], by_page=True)
+
+
+# --- selections that became sliders -----------------------------------------------------------------------------------
+
+
+def selections(model: str, dim: int) -> list[Selection]:
+    """Return this session's selections of a model; a link that spells some replaces them, or raises `BadInput`."""
+    kept = st.session_state.setdefault("selections:of", {})
+    spelled = from_link("selections")
+    if spelled and spelled != st.session_state.get("read:selections"):
+        st.session_state["read:selections"] = spelled
+        kept[model] = selections_from_link(spelled, dim)
+    return kept.get(model, [])
+
+
+def set_selections(model: str, chosen: list[Selection]) -> None:
+    """Replace a model's selections; the latest `MOST_SELECTIONS` are kept."""
+    st.session_state.setdefault("selections:of", {})[model] = chosen[-MOST_SELECTIONS:]
+
+
+def tell_selections(model: str) -> str | None:
+    """Write a model's selections to the link, and return how it spells them."""
+    spelled = selections_to_link(st.session_state.get("selections:of", {}).get(model, []))
+    st.session_state["read:selections"] = spelled
+    to_link(selections=spelled)
+    return spelled
+
+
+def selections_to_link(chosen: list[Selection]) -> str | None:
+    """Return selections as text for a link, None where there are none: name, count, axis and centre of each."""
+    return "~".join(f"{one.name}~{one.n}~{spell(one.axis)}~{spell(one.centre)}" for one in chosen) or None
+
+
+def selections_from_link(spelled: str, dim: int) -> list[Selection]:
+    """Return the selections that a link spells, bit for bit; raises `BadInput` where it was cut short."""
+    words = spelled.split("~")[: 4 * MOST_SELECTIONS]
+    found = []
+    for name, n, axis, centre in zip(*(words[part::4] for part in range(4)), strict=False):
+        if not n.isdecimal() or not unspell(axis, dim).any():
+            raise BadInput("This link's selections cannot be read; it may have been cut short.")
+        found.append(Selection(named(name), int(n[:9]), unspell(axis, dim), unspell(centre, dim)))
+    if len(words) % 4:
+        raise BadInput("This link's selections cannot be read; it may have been cut short.")
+    return found
+
+
+def named(words: str) -> str:
+    """Return what a selection may be called: one short line without the sign that parts a link.
+
+    >>> named(" ~ open   fours ")
+    'open fours'
+    """
+    return " ".join(words.replace("~", " ").split())[:40]
 
 
 # --- the ends of the walk ---------------------------------------------------------------------------------------------

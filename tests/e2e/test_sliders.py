@@ -114,3 +114,34 @@ def test_on_a_phone_the_picture_stays_in_view_while_the_rows_scroll(visit):
     box = one.page.locator(".mg-stage .mg-frame").bounding_box()
     assert box["y"] < 844
     assert box["y"] + box["height"] > 60
+
+
+def test_a_lasso_becomes_a_named_slider_that_a_link_restores_and_its_middle_a_pin(explore, visit):
+    page = explore.page
+    page.get_by_role("button", name="Select a box").click()
+    page.mouse.move(*explore.place(0.15, 0.2))
+    page.mouse.down()
+    page.mouse.move(*explore.place(0.5, 0.7), steps=6)
+    page.mouse.up()
+    page.get_by_role("button", name="Pin its middle").click()
+    page.wait_for_selector(".mg-pin")
+    page.get_by_role("textbox", name="Name of the slider").fill("my ~ corner")
+    page.get_by_role("textbox", name="Name of the slider").press("Enter")
+    page.get_by_role("button", name="Make a slider").click()
+    page.wait_for_url(re.compile(r"/sliders\?.*selections="))
+    page.locator(TRACK).first.wait_for()
+    said = re.compile(r"^→ my corner · [\d,]+$")
+    page.locator(".mg-what").get_by_text(said).wait_for()
+    friend = visit(page.url.removeprefix(explore.address))
+    friend.page.locator(".mg-what").get_by_text(said).wait_for()
+    assert friend.page.locator(TRACK).count() == 1
+    friend.changes(lambda: drag(friend, 0.95), STAGE)
+    friend.page.mouse.up()
+    friend.page.get_by_role("button", name="Groups").click()
+    for name in ("3", "8"):
+        friend.page.get_by_role("button", name=name, exact=True).last.click()
+    friend.page.wait_for_selector(".mg-pin:nth-of-type(2)")
+    friend.page.get_by_role("button", name=re.compile("^my corner")).click()
+    friend.page.wait_for_selector(".mg-pin:nth-of-type(3)")
+    friend.page.get_by_role("button", name="Remove my corner").click()
+    friend.page.wait_for_url(lambda address: "selections=" not in address)

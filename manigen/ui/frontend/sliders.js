@@ -24,7 +24,7 @@ const LOST = 9000; // ms after which a request for films counts as lost
 const DRESS = 60; // ms without a new picture, after which every thumb shows the last one
 const EACH = 3; // films painted in one frame
 const UNDOS = 200;
-const KINDS = { numbers: "number", directions: "direction", classes: "class", borders: "border" }; // what a row is called, by basis
+const KINDS = { numbers: "number", directions: "direction", classes: "class", borders: "border", selections: "selection" }; // what a row is called, by basis
 const STUCK = 80; // px: above this the page is scrolled, and what stays in view has the whole height
 
 class Sliders {
@@ -148,14 +148,14 @@ class Sliders {
   sort() {
     if (!this.unsorted) return;
     this.unsorted = false;
-    const { text, effect, share, scale, basis, groups, at, classes } = this.data;
-    const kind = KINDS[basis];
+    const { text, effect, share, scale, basis, groups, at, names } = this.data;
+    const kind = KINDS[basis.split("~")[0]];
     const most = effect ? Math.max(...effect) : 1;
     for (const slider of this.sliders) {
       const { i } = slider;
       const percent = (100 * share[i]).toFixed(share[i] < 0.1 ? 1 : 0);
       const words = { n: i + 1, i, percent, value: scale[i].toPrecision(3) };
-      if (groups.length) Object.assign(words, { name: classes[groups[i]] ?? String(groups[i]), at: spoken(at[i]) });
+      if (groups.length) Object.assign(words, { name: names[groups[i]] ?? String(groups[i]), at: spoken(at[i]) });
       const [name, note, help] = ["n", "note", "help"].map((part) => fill(text[`${kind}_${part}`] ?? "", words));
       slider.describe(name, note, help, effect ? effect[i] : null, most, most < 0.1 ? 4 : 2);
     }
