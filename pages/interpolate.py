@@ -13,7 +13,7 @@ from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import Opened, library
 from manigen.ui import cache, components, pickers, state, turning, upload, walks
-from manigen.ui.text import all_text, card_text, text
+from manigen.ui.text import all_text, card_text, sayings, text
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -197,6 +197,7 @@ components.mount(
         "t": t,
         "even": even,
         "text": all_text(card["encodes"]),
+        "sayings": sayings(),
     },
     on_ends_change=keep_ends,
     on_position_change=keep_position,

@@ -176,7 +176,7 @@ def test_a_link_gives_selections_back_bit_for_bit() -> None:
 def test_a_link_of_a_selection_that_was_cut_short_is_refused_in_words(spoil) -> None:
     z, labels = two_clouds(200)
     spelled = state.selections_to_link([room.select(z, labels == 1, "ones")])
-    with pytest.raises(BadInput, match="cannot be read|numbers"):
+    with pytest.raises(BadInput, match=r"cannot be read|numbers"):
         state.selections_from_link(spoil(spelled), 3)
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from string import Formatter
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from manigen import paths
+from manigen.companions import Companions
 from manigen.discovery import discover
+from manigen.errors import ManigenError
 from manigen.ui import chinese
 from manigen.ui.text import CARDS, CHINESE, ENGLISH
 
@@ -56,6 +62,60 @@ def test_what_a_card_shows_on_a_page_is_in_both_languages(room: str) -> None:
     if room != "projections":
         shown |= {card.sentence for card in cards}
     assert shown - CARDS.keys() == chinese.CARDS_TO_COME & shown
+
+
+def in_chinese(sentence: str) -> str | None:
+    """What the front end's `said` makes of a sentence, None where nothing fits."""
+    for english, other in chinese.SAYINGS.items():
+        found = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english)), sentence)
+        if found:
+            return other.format(**found.groupdict())
+    return None
+
+
+def test_every_note_of_a_path_is_said_in_chinese() -> None:
+    """Notes are constants in capitals of their files, or made there; each of the former has its translation."""
+    notes = {
+        value
+        for room in ("base", "graph", "density", "great_circle", "_pull")
+        for name, value in vars(import_module(f"manigen.paths.{room}")).items()
+        if name.isupper() and isinstance(value, str) and value.endswith(".")
+    }
+    assert len(notes) == 11
+    assert notes - chinese.SAYINGS.keys() == set()
+
+
+@pytest.mark.parametrize("figures", [(0.05, 0.997), (0.3, 0.62), (0.05, 0.62)])
+def test_the_companions_sentence_keeps_its_figures_in_chinese(figures: tuple[float, float]) -> None:
+    words = Companions((), 0.1, *figures).words
+    said = in_chinese(words)
+    assert said is not None and re.findall(r"\d+%", said) == re.findall(r"\d+%", words)
+    assert not re.search(r"[a-z]{3}", said)
+
+
+def test_what_walks_refuse_is_said_in_chinese() -> None:
+    codes = np.random.default_rng(0).normal(size=(30, 3)).astype("f")
+    broken = SimpleNamespace(decode=lambda z: np.where(np.arange(len(z)) == 2, np.nan, z[:, 0]), members=1)
+    fine = SimpleNamespace(decode=lambda z: z, members=1)
+    for generator, kind, knobs in [
+        (broken, "straight", {}),
+        (broken, "graph", {}),
+        *((fine, "pullback", {"ruler": ruler}) for ruler in ("features", "encoder", "critic")),
+    ]:
+        with pytest.raises(ManigenError) as problem:
+            paths.walk(generator, codes[0], codes[1], kind, 9, codes, **knobs)
+        assert in_chinese(str(problem.value)), problem.value
+    for ends, note in [((codes[0], codes[0]), "图片都不变"), ((codes[0], -codes[0]), "恰好相对")]:
+        walk = paths.walk(fine, *ends, "great_circle", 9, codes)
+        assert note in str(in_chinese(walk.notes[-1]))
+
+
+@pytest.mark.parametrize("english", chinese.SAYINGS)
+def test_a_saying_has_the_same_blanks_and_is_one(english: str) -> None:
+    assert blanks(chinese.SAYINGS[english]) - blanks(english) == set()
+    assert re.search(r"[\u4e00-\u9fff]", chinese.SAYINGS[english])
+    filled, expected = (re.sub(r"[{}]", "", words) for words in (english, chinese.SAYINGS[english]))
+    assert in_chinese(filled) == expected
 
 
 def test_the_link_chooses_the_language_and_the_switch_turns_it_over() -> None:

@@ -178,7 +178,7 @@ def measured(
     x = pictures(decode, trace.codes)
     steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
     far = None if real is None else real.how_far(trace.codes)
-    notes = trace.notes if steps.any() else (*trace.notes, "The picture stays the same all along this walk.")
+    notes = trace.notes if steps.any() else (*trace.notes, STILL)
     apart = None if held_out is None else held_out.far(x)
     thick = None if fog is None else np.asarray(fog(trace.codes))
     return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges, apart, thick)
@@ -200,6 +200,7 @@ def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
     return replace(trace, codes=codes, bridges=None if trace.bridges is None else trace.bridges[middle])
 
 
+STILL = "The picture stays the same all along this walk."
 STEP = "step {} of the walk; choose other ends"
 REAL = "one of the real codes; this generator has no roads to walk on"
 

@@ -30,6 +30,8 @@ card = Card(
     ),
 )
 FINE = 8  # knots of the rounded curve for each road
+APART = "Where the real codes fall into {parts} groups this path had to invent a road of its own."
+OUTSIDE = "Where an end lies outside the data this path had to invent a road of its own."
 NO_ROAD = "There is one real code only, and so no roads: this path is a straight line."
 
 
@@ -60,8 +62,7 @@ def curve(start: np.ndarray, end: np.ndarray, graph: _roads.Roads, smoothing: fl
     bridges = route.bridges[np.clip(np.searchsorted(at, (t[1:] + t[:-1]) / 2, "right") - 1, 0, len(at) - 2)]
     notes = ()
     if bridges.any():
-        why = f"the real codes fall into {parts} groups" if parts > 1 else "an end lies outside the data"
-        notes = (f"Where {why} this path had to invent a road of its own.",)
+        notes = (APART.format(parts=parts) if parts > 1 else OUTSIDE,)
     return Curve(rounded(knots, smoothing * FINE), t, notes=notes, bridges=bridges)
 
 

@@ -22,6 +22,10 @@ card = Card(
     link="https://arxiv.org/abs/1609.04468",
 )
 
+AT_ORIGIN = "A code at the origin has no direction to turn from, so this great circle is a straight line."
+NO_WAY_AROUND = "With one dimension there is no way around the origin, so this great circle is a straight line."
+OPPOSITE = "The ends lie exactly opposite each other: of the many great circles between them one was chosen."
+
 
 def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) -> Trace:
     """Return `steps` codes from `start` (d,) to `end` (d,): direction turned evenly, norm changed evenly.
@@ -32,8 +36,7 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) ->
     a, b = start.astype(np.float64), end.astype(np.float64)
     norms = np.linalg.norm(a), np.linalg.norm(b)
     if min(norms) == 0:
-        note = "A code at the origin has no direction to turn from, so this great circle is a straight line."
-        return Trace(straight.trace(start, end, steps, manifold).codes, notes=(note,))
+        return Trace(straight.trace(start, end, steps, manifold).codes, notes=(AT_ORIGIN,))
     u, direction = a / norms[0], b / norms[1]
     cosine = u @ direction
     across = direction - cosine * u
@@ -41,11 +44,10 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) ->
     notes: tuple[str, ...] = ()
     if sine < 1e-7 and cosine < 0:  # beyond float32: the ends do not say which way to turn
         if len(a) == 1:
-            note = "With one dimension there is no way around the origin, so this great circle is a straight line."
-            return Trace(straight.trace(start, end, steps, manifold).codes, notes=(note,))
+            return Trace(straight.trace(start, end, steps, manifold).codes, notes=(NO_WAY_AROUND,))
         across = np.eye(len(a))[np.argmin(np.abs(u))]
         across -= (across @ u) * u
-        notes = ("The ends lie exactly opposite each other: of the many great circles between them one was chosen.",)
+        notes = (OPPOSITE,)
     v = across / max(np.linalg.norm(across), 1e-300)
     t = np.linspace(0, 1, steps)[:, None]
     angle = t * np.arctan2(sine, cosine)

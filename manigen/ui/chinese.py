@@ -260,6 +260,8 @@ CHINESE: dict[str, str] = {
     "tune": "调节",
     "tune_help": "画面上的路径在意什么：尺子、对空处的惧怕等等。",
     "tune_none": "画面上的路径没有可调的旋钮。",
+    "fog_stopped": "同伴解码器的拟合已停止，什么也没有保留。再选一次“雾”就会重新开始。",
+    "fog_stopping": "正在停止拟合同伴解码器。",
     "fog_fitting": "这个模型只有一个解码器。正在为它拟合可以与之分歧的同伴：{percent} %。",
     "fog_left": "还需约 {seconds} 秒。",
     "heat": "走一步图片变化多少",
@@ -727,6 +729,35 @@ CHINESE: dict[str, str] = {
     "mdl_knob_size": "图片大小",
     "mdl_knob_dim": "编码的长度",
     "mdl_kept": "保留了编码方差的 {percent} %",
+}
+
+SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blanks are whatever stands there
+    # searches
+    "The search led nowhere, so the graph path is shown instead.": "搜索没有找到路，所以改为显示路网路径。",
+    "The search found nothing better than the graph path, which is shown instead.": "搜索没有找到比路网路径更好的路，所以显示路网路径。",
+    "The search was stopped before it had come to rest: a slightly better path may exist.": "搜索在静止之前就停止了：可能还有稍好一点的路。",
+    "No real codes were given, so the search began at the straight line only.": "没有给出真实编码，所以搜索只从直线开始。",
+    # roads
+    "There is one real code only, and so no roads: this path is a straight line.": "只有一个真实编码，因此没有路：这条路径是直线。",
+    "Where the real codes fall into {parts} groups this path had to invent a road of its own.": "真实编码分成 {parts} 群，在群与群之间这条路径只好自己造一段路。",
+    "Where an end lies outside the data this path had to invent a road of its own.": "有一端在数据之外，在那里这条路径只好自己造一段路。",
+    # great circles, and walks that stand still
+    "A code at the origin has no direction to turn from, so this great circle is a straight line.": "原点处的编码没有方向可转，所以这个大圆是直线。",
+    "With one dimension there is no way around the origin, so this great circle is a straight line.": "只有一维时无法绕过原点，所以这个大圆是直线。",
+    "The ends lie exactly opposite each other: of the many great circles between them one was chosen.": "两端恰好相对：它们之间有许多大圆，这里选了其中一个。",
+    "The picture stays the same all along this walk.": "整段行走中图片都不变。",
+    # fog
+    "This model's fog comes from companions fitted to it: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自为它拟合的同伴解码器：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
+    "This model's fog comes from companions that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自同伴解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
+    "This model's fog comes from companions that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases, and they still miss {missed} of what it paints.": "这个模型的雾来自同伴解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓；它们还缺少它所画内容的 {missed}。",
+    "{name} has no smooth decoder, so no companions can be fitted to it: no fog.": "{name} 没有光滑的解码器，无法为它拟合同伴解码器：没有雾。",
+    "Companions need some hundred codes to learn from, and this model has fewer.": "同伴解码器需要几百个编码来学习，而这个模型没有那么多。",
+    # rulers and decoders
+    "This model's walks cannot be measured by the features of a classifier: none was trained for its data; the rulers it has: {known}.": "这个模型的行走不能用分类器的特征来量：没有为它的数据训练过分类器。它有的尺子：{known}。",
+    "This model's walks cannot be measured by the encoder's code of the picture: it has no encoder; the rulers it has: {known}.": "这个模型的行走不能用编码器的编码来量：它没有编码器。它有的尺子：{known}。",
+    "This model's walks cannot be measured by a critic's features: it was trained without one; the rulers it has: {known}.": "这个模型的行走不能用评论家的特征来量：训练时没有评论家。它有的尺子：{known}。",
+    "decode returned NaN or infinity at step {step} of the walk; choose other ends.": "解码器在行走的第 {step} 步给出了 NaN 或无穷大；请换别的端点。",
+    "decode returned NaN or infinity at one of the real codes; this generator has no roads to walk on.": "解码器在一个真实编码处给出了 NaN 或无穷大；这个生成器没有路可走。",
 }
 
 CARDS: dict[str, str] = {

@@ -24,14 +24,8 @@ MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 DEFAULT_MODEL = "mnist-fusion"
 MOST_SELECTIONS = 12  # sliders made of lasso selections
-OF_A_MODEL = (
-    "map",
-    "beside",
-    "ends",
-    "walk",
-    "code",
-    "selections",
-)  # what a link says that means nothing for another model
+# what a link says that means nothing for another model
+OF_A_MODEL = ("map", "beside", "ends", "walk", "code", "selections")
 
 
 def spell(code: np.ndarray) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from manigen.ui import state
-from manigen.ui.chinese import CARDS, CHINESE
+from manigen.ui.chinese import CARDS, CHINESE, SAYINGS
 
 CARDS_FOLDED = {english.lower(): chinese for english, chinese in CARDS.items()}
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -267,6 +267,8 @@ ENGLISH: dict[str, str] = {
     "tune": "Tune",
     "tune_help": "What the paths on screen care for: the ruler, the fear of the empty, and more.",
     "tune_none": "The paths on screen have nothing to turn.",
+    "fog_stopped": "the fit of the companions was stopped, and nothing is kept. Choose Fog again to begin anew.",
+    "fog_stopping": "The fit of the companions is being stopped.",
     "fog_fitting": "This model has one decoder. Companions that can disagree with it are being fitted: {percent} %.",
     "fog_left": "About {seconds} s left.",
     "heat": "How much the picture changes for a step",
@@ -777,6 +779,14 @@ def card_text(words: str) -> str:
     if words in CARDS or not comma or family.lower() not in CARDS_FOLDED:
         return CARDS.get(words) or CARDS_FOLDED.get(words.lower(), words)
     return f"{CARDS.get(data, data)} · {CARDS_FOLDED[family.lower()]}"
+
+
+def sayings() -> dict[str, str]:
+    """Return how the present language says what walks note in English, for the front end; nothing in English.
+
+    Both sides have the same `{blanks}`, which stand for whatever words or figures are there.
+    """
+    return SAYINGS if language() == "zh" else {}
 
 
 def _words() -> dict[str, str]:

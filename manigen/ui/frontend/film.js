@@ -1,6 +1,6 @@
 // The film: a strip of frames for each kind of path, one above the other; together they are one slider.
 
-import { element, fill, MOVE } from "./parts.js";
+import { element, fill, MOVE, said } from "./parts.js";
 
 const SHARE = 0.072; // of the screen's height that a frame is about wide: two kinds leave room for stage and map
 const FEWEST = 16; // frames of a strip, where the screen has room for them
@@ -9,7 +9,7 @@ const NUMBERS = ["length", "evenness", "farthest", "search", "held", "fog"];
 export class Film {
   // on: { scrub(t, moment), hold(held), key(event) }
   constructor(text, on) {
-    Object.assign(this, { text, on, rows: new Map(), t: 0 });
+    Object.assign(this, { text, on, rows: new Map(), t: 0, sayings: {} });
     this.line = element("i", "mg-hair");
     this.scrub = element("div", "mg-scrub", [this.line], { role: "slider", tabindex: "0", "aria-label": text.film_label,
       "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal" });
@@ -100,7 +100,7 @@ export class Film {
       words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
     }
     if (worth.coarse) words = text.walk_sketch;
-    note.textContent = [...(worth.coarse ? [] : worth.notes), words].join(" ");
+    note.textContent = [...(worth.coarse ? [] : worth.notes.map((one) => said(one, this.sayings))), words].join(" ");
     note.title = `${note.textContent} ${words === kind.sentence ? "" : kind.sentence}`;
     note.dataset.level = worth.notes.length && !worth.coarse ? "edge" : "";
   }

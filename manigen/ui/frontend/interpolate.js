@@ -5,7 +5,7 @@ import { Ends } from "./ends.js";
 import { Film } from "./film.js";
 import { live } from "./live.js";
 import { Looks } from "./looks.js";
-import { element, fill, icon, isDark, Notice } from "./parts.js";
+import { element, fill, icon, isDark, Notice, said } from "./parts.js";
 import { imageOf } from "./picture.js";
 import { Transport } from "./transport.js";
 import { WalkMap } from "./walkmap.js";
@@ -93,6 +93,7 @@ class Interpolate {
       this.ends.forget();
     }
     for (const part of [this.looks, this.film, this.ends, this.map]) part.text = data.text; // it differs between models
+    this.film.sayings = data.sayings;
     this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
     if (newKinds) this.setKinds(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
@@ -162,7 +163,7 @@ class Interpolate {
       this.walks.delete(name);
       this.wait(name, true);
       if (reply.fit) return this.await(name, reply.fit);
-      return this.film.say(name, fill(text.walk_failed, { why: reply.error }), "edge");
+      return this.film.say(name, fill(text.walk_failed, { why: said(reply.error, this.data.sayings) }), "edge");
     }
     if (reply.header.model !== model || reply.header.map !== map) return; // overtaken by another model or map
     const walk = new Frames(name, reply);
@@ -179,7 +180,12 @@ class Interpolate {
   async await(name, fit) {
     const { model, text, fitUrl } = this.data;
     const url = fitUrl.replace("KEY", fit);
-    const stop = [text.fit_stop, () => fetch(`${url}/stop`, { method: "POST" })];
+    let stopping = false;
+    const stop = [text.fit_stop, () => {
+      stopping = true;
+      this.film.say(name, text.fog_stopping);
+      fetch(`${url}/stop`, { method: "POST" }).catch(() => (stopping = false));
+    }];
     const wanted = () => this.data.model === model && this.film.rows.has(name) && !this.walks.has(name) && !this.gone;
     while (wanted()) {
       try {
@@ -187,9 +193,11 @@ class Interpolate {
         if (!wanted()) return;
         if (about.state === "done") return this.fetch(null, this.data.kinds.filter((kind) => kind.name === name));
         if (about.state === "failed" || about.state === "stopped")
-          return this.film.say(name, fill(text.walk_failed, { why: about.error || text.fit_stopped }), "edge");
+          return this.film.say(name, fill(text.walk_failed, { why: about.state === "stopped" ? text.fog_stopped : said(about.error, this.data.sayings) }), "edge");
+        stopping ||= about.words === "stopping"; // by somebody else
         const left = about.left === null ? "" : fill(text.fog_left, { seconds: Math.ceil(about.left) });
-        this.film.say(name, `${fill(text.fog_fitting, { percent: Math.round(100 * about.share) })} ${left}`, "", stop);
+        if (stopping) this.film.say(name, text.fog_stopping);
+        else this.film.say(name, `${fill(text.fog_fitting, { percent: Math.round(100 * about.share) })} ${left}`, "", stop);
       } catch {
         this.film.say(name, text.walk_lost, "edge");
       }

@@ -20,6 +20,16 @@ export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// An English sentence as the page's language says it; as it is where none of `sayings` (English to other) fits.
+export function said(sentence, sayings) {
+  for (const [english, other] of Object.entries(sayings)) {
+    const parts = english.split(/\{(\w+)\}/).map((part, i) => (i % 2 ? `(?<${part}>.+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+    const found = new RegExp(`^${parts.join("")}$`).exec(sentence);
+    if (found) return fill(other, found.groups ?? {});
+  }
+  return sentence;
+}
+
 const ICONS = {
   pan: "M12 3v18M3 12h18M12 3l-3 3M12 3l3 3M12 21l-3-3M12 21l3-3M3 12l3-3M3 12l3 3M21 12l-3-3M21 12l-3 3",
   lasso: "M12 5c5 0 9 2.400 9 5.500S17 16 12 16c-1.500 0-3-.2-4.200-.6M3.700 13A4 4 0 0 1 3 10.500C3 7.400 7 5 12 5M7 17a2 2 0 1 1-2-2 2 2 0 0 1 2 2c0 2-1 3-2 4",
