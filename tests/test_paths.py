@@ -730,3 +730,79 @@ def test_an_unknown_kind_or_knob_is_refused_with_those_there_are():
         paths.walk(SAME, CODES[0], CODES[1], "straigth")
     with pytest.raises(BadInput, match="no knob 'speed'"):
         paths.walk(SAME, CODES[0], CODES[1], "straight", speed=2)
+
+
+# --- where the true manifold is known ---------------------------------------------------------------------------------
+
+
+def known(n=600, seed=0):
+    """Lines and bars with codes in which their manifold is round: a decoder that draws whatever a code points at."""
+    from manigen.datasets import bars, lines
+
+    rng = np.random.default_rng(seed)
+    turn = rng.uniform(0, 2 * np.pi, n)
+    thick = rng.uniform(2, 8, n)
+
+    def line(z):
+        return lines.draw(np.arctan2(z[:, 1], z[:, 0])) / 255.0
+
+    def bar(z):  # half a turn brings a bar back to itself, so the angle counts twice
+        return bars.draw(np.arctan2(z[:, 1], z[:, 0]) / 2, np.clip(3 * z[:, 2] + 5, 2, 8)) / 255.0
+
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    return {"lines": (line, circle), "bars": (bar, np.column_stack([circle, (thick - 5) / 3]))}
+
+
+@pytest.mark.parametrize("kind", ["graph", "density"])
+@pytest.mark.parametrize("data", ["lines", "bars"])
+def test_on_lines_and_bars_a_walk_among_the_codes_stays_on_the_manifold_that_is_known(data, kind):
+    draw, codes = known()[data]
+    turn, apart = 0.3, 2.4  # radians around the circle: the short way around goes through its middle
+    start, end = np.zeros((2, codes.shape[1]))
+    start[:2], end[:2] = (np.cos(turn), np.sin(turn)), (np.cos(turn + apart), np.sin(turn + apart))
+    ways = {name: paths.walk(decoder(draw), start, end, name, 65, codes).codes for name in (kind, "straight")}
+    off = {name: np.abs(np.linalg.norm(z[:, :2], axis=1) - 1).max() for name, z in ways.items()}
+    assert off["straight"] > 0.6
+    assert off[kind] < 0.1
+    angle = np.unwrap(np.arctan2(ways[kind][:, 1], ways[kind][:, 0]))
+    assert angle[-1] - angle[0] == pytest.approx(apart, abs=1e-5)  # the short way around, not the long one
+    length = np.linalg.norm(np.diff(ways[kind], axis=0), axis=1).sum()
+    assert length == pytest.approx(apart, rel=0.05)  # radius 1: the arc; bars keep their thickness
+
+
+@pytest.mark.parametrize("data", ["lines", "bars"])
+def test_on_lines_and_bars_graph_lengths_are_the_true_ones(data):
+    _, codes = known(1500)[data]
+    rng = np.random.default_rng(1)
+    pairs = rng.integers(0, len(codes), (40, 2))
+    near = Nearest(codes)
+    ways = paths.between(near.z[pairs[:, 0]], near.z[pairs[:, 1]], "graph", 129, SAME.decode, near)
+    lengths = [np.linalg.norm(np.diff(way.codes.astype(float), axis=0), axis=1).sum() for way in ways]
+    a, b = codes[pairs[:, 0]], codes[pairs[:, 1]]
+    around = np.arccos(np.clip((a[:, :2] * b[:, :2]).sum(axis=1), -1, 1))
+    true = np.hypot(around, np.linalg.norm(a[:, 2:] - b[:, 2:], axis=1))  # a band is flat: Pythagoras holds on it
+    assert np.corrcoef(lengths, true)[0, 1] > 0.999
+    chord = np.linalg.norm(a - b, axis=1)
+    assert np.corrcoef(chord, true)[0, 1] < np.corrcoef(lengths, true)[0, 1]
+
+
+@KINDS
+def test_bad_input_is_said_in_a_sentence_by_every_kind_that_looks_at_the_data(kind):
+    """Equal ends, ends outside the data, codes that fall apart, one code only, a decoder of NaN."""
+    given = {"kind": kind, "steps": 17}
+    islands = np.concatenate([CODES, CODES + 40])
+    still = paths.walk(SAME, CODES[0], CODES[0], codes=CODES, **given)
+    outside = paths.walk(SAME, CODES[0] + 50, CODES[1], codes=CODES, **given)
+    apart = paths.walk(SAME, islands[0], islands[-1], codes=islands, **given)
+    alone = paths.walk(SAME, CODES[0], CODES[1], codes=CODES[7:8], **given)
+    for walk in (still, outside, apart, alone):
+        assert np.isfinite(walk.codes).all() and np.isfinite(walk.steps).all()
+    assert still.notes[-1] == "The picture stays the same all along this walk."
+    assert outside.distance_to_data[0] > 5  # every kind reports it
+    if kind not in ("straight", "great_circle"):  # which are told of no data
+        assert outside.notes[0].startswith("Where an end lies outside the data")
+        assert apart.notes[0].startswith("Where the real codes fall into 2 groups")
+        assert outside.bridges.any() and apart.bridges.any()
+        assert any(note.startswith("There is one real code only") for note in alone.notes)
+    with pytest.raises(ManigenError, match=r"^decode returned NaN or infinity at .*\.$"):
+        paths.walk(decoder(lambda z: z * np.nan), CODES[0], CODES[1], codes=CODES, **given)

@@ -33,6 +33,7 @@ TOGETHER = 66  # codes whose slopes are taken at once on a CPU: of more, the pic
 AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
 NOT_FOUND = "The search led nowhere, so the graph path is shown instead."
 STOPPED = "The search was stopped before it had come to rest: a slightly better path may exist."
+ONE_CODE = "There is one real code only, so the search began at the straight line only."
 NO_ROADS = "No real codes were given, so the search began at the straight line only."
 
 
@@ -255,4 +256,8 @@ def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, co
     if country is None:
         return Curve(knots, np.linspace(0, 1, len(knots)), True, converged, (*notes, NO_ROADS), residual)
     empty = country.empty((knots[1:] + knots[:-1]) / 2)
+    if len(country.z) < 2:
+        notes = (*notes, ONE_CODE)
+    elif empty.any():  # and why, as the graph found
+        notes = (*first.notes, *notes)
     return Curve(knots, np.linspace(0, 1, len(knots)), True, converged, notes, residual, empty)

@@ -352,7 +352,7 @@ ENGLISH: dict[str, str] = {
     "class_n": "→ {name}",
     "class_note": "mean {at} σ",
     "class_help": "From the mean of all real codes towards the mean of class {name}, which lies at {at} σ on this slider; one σ is {value}, and {percent} % of the variance lies along it.",
-    "class_foot": "Directions of classes are not at right angles: turning one slider moves others too.",
+    "class_foot": "These directions are not at right angles: turning one slider moves others too.",
     "selection_n": "→ {name}",
     "selection_note": "mean {at} σ",
     "selection_help": "Straight across the border that a logistic probe draws between the selection {name} and all other codes. The selection's mean lies at {at} σ; one σ is {value}, and {percent} % of the variance lies along it.",
