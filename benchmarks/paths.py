@@ -1,13 +1,21 @@
 """Walks: how long the graph, the density geodesic and the pull-back geodesic take, and how low the latter gets.
 
-    python -m benchmarks.paths [--model mnist-autoencoder] [--pairs 5] [--repetitions 5] [--seed 0] [--json]
+    python -m benchmarks.paths [--model mnist-autoencoder] [--pairs 5] [--repetitions 5] [--seed 0]
+        [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 3] [--json]
 
-On a model: building the graph of its training codes, one query, one density geodesic, one pull-back geodesic, the last
-against a long descent (1,000 steps) of the same energy from the same ends.
+On a model, between held-out codes, the graph of its training codes built beforehand and its building timed:
 
-On a sphere of radius one, in longitude and latitude, where the great circle is known: ours against stochman's
-`connecting_geodesic` (Detlefsen et al. 2021, https://github.com/MachineLearningLifeScience/stochman), where that is
-installed (`pip install stochman matplotlib networkx`); it needs the chart's Jacobian, ours is only given the chart.
+* one query of the graph, one density geodesic, one pull-back geodesic: its first sketch, and to rest;
+* `--together` pull-back geodesics in one search against one alone;
+* ours against a reference: the lowest of three descents of up to `--long` steps, begun at ours, at the straight line
+  and at the graph path, for `--long-pairs` pairs;
+* the graph of `--codes` codes: training pictures encoded anew, where the data set is at hand;
+* stochman's `connecting_geodesic` with the same decoder (Detlefsen et al. 2021,
+  https://github.com/MachineLearningLifeScience/stochman), where that is installed (`pip install stochman matplotlib
+  networkx`), as it is when asked for nothing: energies of both on one grid.
+
+On a sphere of radius one, in longitude and latitude, where the great circle is known: ours against stochman's, which is
+given the chart's Jacobian; ours is only given the chart. A count of 0 leaves a part out.
 """
 
 from __future__ import annotations
@@ -22,14 +30,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from manigen import paths, seeds, weights
-from manigen.errors import ManigenError
+from manigen import datasets, paths, seeds, weights
+from manigen.errors import BadInput, ManigenError
 from manigen.nearest import Nearest
 from manigen.paths import _descent, _pull, _roads
 from manigen.paths.base import Manifold
 
-LONG = 1000  # steps of the reference
 KNOTS = 33
+GRID = 129  # codes of a way whose energy is compared with stochman's
+QUERIES = 20  # of the large graph
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,10 +47,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=5, help="pairs of held-out codes")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--together", type=int, default=64, help="pairs that are searched for in one call")
+    parser.add_argument("--long", type=int, default=10_000, help="steps of the reference, at most")
+    parser.add_argument("--long-pairs", type=int, default=3, help="pairs that the reference is run for")
+    parser.add_argument("--codes", type=int, default=60_000, help="codes of the large graph")
+    parser.add_argument("--stochman-pairs", type=int, default=3, help="pairs that stochman walks on the model")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
     try:
-        figures = on_model(options.model, options.pairs, options.seed) | on_sphere(options.repetitions)
+        bench = Bench(options.model, options.pairs, options.seed)
+        figures = bench.times(options.repetitions)
+        if options.together:
+            figures |= bench.together(options.together, options.repetitions)
+        if options.long and options.long_pairs:
+            figures |= bench.long_run(options.long, options.long_pairs)
+        if options.codes:
+            figures |= bench.large_graph(options.codes)
+        if options.stochman_pairs:
+            figures |= bench.beside_stochman(options.stochman_pairs)
+        figures |= on_sphere(options.repetitions)
     except ManigenError as error:
         parser.error(str(error))
     if options.json:
@@ -58,37 +82,149 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return 1000 * (time.perf_counter() - began), made
 
 
-def on_model(name: str, pairs: int, seed: int) -> dict[str, Any]:
-    """Return the times on one model, and the energies beside those of a long descent."""
-    generator, codes = weights.load(name), weights.codes(name)
-    near = Nearest(codes.taught)
-    held_out = codes.z[seeds.numpy_stream(seed).permutation(np.flatnonzero(codes.split == 1))[: 2 * pairs]]
-    starts, ends = held_out[:pairs], held_out[pairs:]
-    manifold = Manifold(generator.decode, near)
-    built, roads = timed(lambda: _roads.roads(manifold))
-    paths.between(starts[:1], ends[:1], "density", decode=generator.decode, codes=near)  # once, to warm up
-    paths.between(starts[:1], ends[:1], "pullback", decode=generator.decode, codes=near)
-    times: dict[str, list[float]] = {"graph": [], "density": [], "pullback": []}
-    for start, end in zip(starts, ends, strict=True):
-        for kind, taken in times.items():
-            ms, _ = timed(lambda a=start, b=end, k=kind: paths.through([a, b], k, 65, generator.decode, near))
-            taken.append(ms)
-    together, ways = timed(lambda: paths.between(starts, ends, "pullback", KNOTS, generator.decode, near))
-    country = roads.country
-    energy = _pull.Slope(manifold.decode, generator, country.centre, country.unit)
-    ours = np.stack([(way.codes.astype(float) - country.centre) / country.unit for way in ways])
-    best = _descent.descend(energy, ours, LONG, 1e-7).energy
-    value, _, _ = energy(ours, np.arange(len(ours)))
-    return {
-        "model": name,
-        "codes": len(near.z),
-        "pairs": pairs,
-        "graph_build_ms": built,
-        **{f"{kind}_p50_ms": median(taken) for kind, taken in times.items()},
-        "pullback_together_ms": together,
-        "pullback_energy_over_long_run": float(np.median(value / best)),
-        "pullback_energy_over_long_run_worst": float(np.max(value / best)),
-    }
+def spread(name: str, taken: list[float]) -> dict[str, float]:
+    """Return the median and the 95th percentile of some milliseconds."""
+    return {f"{name}_p50_ms": median(taken), f"{name}_p95_ms": float(np.percentile(taken, 95))}
+
+
+class Bench:
+    """A model, its training codes, pairs of held-out codes, and the graph, which is built here and timed."""
+
+    def __init__(self, name: str, pairs: int, seed: int) -> None:
+        self.name, self.pairs, self.seed = name, pairs, seed
+        self.generator, codes = weights.load(name), weights.codes(name)
+        self.near = Nearest(codes.taught)
+        self.held_out = codes.z[seeds.numpy_stream(seed).permutation(np.flatnonzero(codes.split == 1))]
+        self.manifold = Manifold(self.generator.decode, self.near)
+        self.built, self.roads = timed(lambda: _roads.roads(self.manifold))
+        starts, ends = self.ends(1)
+        for kind in ("density", "pullback"):  # once, to warm up
+            paths.between(starts, ends, kind, decode=self.generator.decode, codes=self.near)
+
+    def ends(self, pairs: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `pairs` starts and as many ends, other codes each; the first ones are always the same."""
+        if 2 * pairs > len(self.held_out):
+            raise BadInput(f"{self.name} has held-out codes for {len(self.held_out) // 2} pairs at most.")
+        return self.held_out[: 2 * pairs : 2], self.held_out[1 : 2 * pairs : 2]
+
+    def search(self, starts: np.ndarray, ends: np.ndarray, kind: str = "pullback", **more: Any) -> Any:
+        return paths.between(starts, ends, kind, KNOTS, self.generator.decode, self.near, **more)
+
+    def times(self, repetitions: int) -> dict[str, Any]:
+        """Return the times of one walk of each kind, the median over pairs, each the best of `repetitions`."""
+        kinds: dict[str, dict[str, Any]] = {
+            "graph": {"kind": "graph"},
+            "density": {"kind": "density"},
+            "pullback_coarse": {"coarse": True},
+            "pullback_converged": {},
+        }
+        starts, ends = self.ends(self.pairs)
+        found: dict[str, Any] = {"model": self.name, "codes": len(self.near.z), "pairs": self.pairs}
+        found |= {"seed": self.seed, "graph_build_ms": self.built}
+        for name, how in kinds.items():
+            taken, ways = [], []
+            for i in range(self.pairs):
+                runs = [timed(lambda i=i, h=how: self.search(starts[i : i + 1], ends[i : i + 1], **h))
+                        for _ in range(max(1, repetitions))]  # fmt: skip
+                taken.append(min(ms for ms, _ in runs))
+                ways.append(runs[0][1][0])
+            found |= spread(name, taken)
+            if name == "pullback_converged":
+                found["pullback_converged_share"] = float(np.mean([way.converged for way in ways]))
+        return found
+
+    def together(self, pairs: int, repetitions: int) -> dict[str, Any]:
+        """Return how long `pairs` pull-back geodesics take in one search, and how many times as long as one."""
+        starts, ends = self.ends(pairs)
+        alone = [timed(lambda i=i: self.search(starts[i : i + 1], ends[i : i + 1]))[0]
+                 for i in range(min(pairs, max(3, repetitions)))]  # fmt: skip
+        ms, _ = timed(lambda: self.search(starts, ends))
+        return {
+            "together_pairs": pairs,
+            "together_ms": ms,
+            "together_one_p50_ms": median(alone),
+            "together_over_one": ms / median(alone),
+        }
+
+    def long_run(self, steps: int, pairs: int) -> dict[str, Any]:
+        """Return our energies over those of the reference, both of the same chain of knots."""
+        starts, ends = self.ends(pairs)
+        country = self.roads.country
+        energy = _pull.Slope(self.manifold.decode, self.generator, country.centre, country.unit)
+        chains = [
+            np.stack(
+                [(way.codes.astype(float) - country.centre) / country.unit for way in self.search(starts, ends, k)]
+            )
+            for k in ("pullback", "straight", "graph")
+        ]
+        ours, _, _ = energy(chains[0], np.arange(pairs))
+        ms, runs = timed(lambda: [_descent.descend(energy, chain, steps, 1e-9) for chain in chains])
+        over = ours / np.min([run.energy for run in runs], axis=0)
+        return {
+            "long_run_pairs": pairs,
+            "long_run_steps_allowed": steps,
+            "long_run_steps_taken": max(int(run.steps) for run in runs),
+            "long_run_residual_worst": float(max(run.residual.max() for run in runs)),
+            "long_run_ms": ms,
+            "pullback_energy_over_long_run_p50": float(np.median(over)),
+            "pullback_energy_over_long_run_worst": float(over.max()),
+        }
+
+    def large_graph(self, count: int) -> dict[str, Any]:
+        """Return how long the graph of many codes takes to build, and a query of it; or why not, without data."""
+        data = weights.info(self.name)["data"]["name"]
+        try:
+            x = datasets.load(data, "train").take(slice(count)).float()
+        except ManigenError as problem:
+            return {"large_graph_left_out": str(problem)}
+        z = np.concatenate([self.generator.encode(x[at : at + 512]) for at in range(0, len(x), 512)])
+        near = Nearest(z)
+        built, _ = timed(lambda: _roads.roads(Manifold(self.generator.decode, near)))
+        starts, ends = self.ends(min(QUERIES, len(self.held_out) // 2))
+        taken = [
+            timed(lambda a=a, b=b: paths.through([a, b], "graph", 65, self.generator.decode, near))[0]
+            for a, b in zip(starts, ends, strict=True)
+        ]
+        return {"large_graph_codes": len(z), "large_graph_build_ms": built, **spread("large_graph_query", taken)}
+
+    def beside_stochman(self, pairs: int) -> dict[str, Any]:
+        """Return the times and the energies of both on the model, both ways decoded at `GRID` codes."""
+        try:
+            from stochman.manifold import EmbeddedManifold
+        except ImportError:
+            return {}
+        generator = self.generator
+
+        class Surface(EmbeddedManifold):  # type: ignore[misc]
+            def embed(self, points: Any, jacobian: bool = False) -> Any:
+                flat = points.reshape(-1, points.shape[-1])
+                return generator.decode_batch(flat).flatten(1).reshape(*points.shape[:-1], -1)
+
+        def theirs(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+            curve, _ = Surface().connecting_geodesic(torch.tensor(start)[None], torch.tensor(end)[None])
+            with torch.no_grad():
+                return curve(torch.linspace(0, 1, GRID)).reshape(GRID, -1).numpy()
+
+        def effort(z: np.ndarray) -> float:
+            x = generator.decode(z.astype(np.float32)).reshape(len(z), -1).astype(float)
+            return float((len(z) - 1) * np.square(np.diff(x, axis=0)).sum())
+
+        starts, ends = self.ends(pairs)
+        told: list[tuple[float, float, float, float]] = []
+        for start, end in zip(starts, ends, strict=True):
+            own_ms, own = timed(
+                lambda a=start, b=end: paths.through([a, b], "pullback", GRID, generator.decode, self.near).codes
+            )
+            ms, other = timed(lambda a=start, b=end: theirs(a, b))
+            told.append((own_ms, ms, effort(own), effort(other)))
+        own_ms, ms, own, other = (np.array(column) for column in zip(*told, strict=True))
+        return {
+            "model_stochman_pairs": pairs,
+            "model_ours_p50_ms": float(np.median(own_ms)),
+            "model_stochman_p50_ms": float(np.median(ms)),
+            "model_energy_over_stochman_p50": float(np.median(own / other)),
+            "model_speedup": float(np.median(ms) / np.median(own_ms)),
+        }
 
 
 def sphere(z: Any) -> Any:

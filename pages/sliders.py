@@ -92,8 +92,8 @@ def groups() -> None:
                 disabled=full, on_click=state.pin, args=(model, one.centre), width="stretch",
             )  # fmt: skip
             st.button(
-                "", icon=":material/delete:", key=f"groups:forget:{at}", help=text("groups_forget", name=one.name),
-                on_click=forget, args=(at,),
+                text("groups_remove"), icon=":material/delete:", key=f"groups:forget:{at}",
+                help=text("groups_forget", name=one.name), on_click=forget, args=(at,),
             )  # fmt: skip
     if not chosen:
         st.caption(text("groups_none"))

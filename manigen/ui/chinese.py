@@ -327,6 +327,7 @@ CHINESE: dict[str, str] = {
     "groups_help": "整个群组的中心作为图钉：可作漫步的端点，或类比中的一项。",
     "groups_more": "钉住一个群组的中心，即其编码的均值。有三个图钉时，托盘会给出 1 − 2 + 3。",
     "groups_pin": "钉住 {name} 的中心",
+    "groups_remove": "移除",
     "groups_forget": "移除 {name} 及其滑块",
     "groups_none": "在“探索”页用套索圈出一块区域，就能做出自己的群组和滑块。",
     "sliders_label": "编码的每个方向一个滑块，作用最强的在前",

@@ -334,6 +334,7 @@ ENGLISH: dict[str, str] = {
     "groups_help": "Middles of whole groups, as pins: ends of walks, or terms of an analogy.",
     "groups_more": "Pin the middle of a group, the mean of its codes. With three pins the tray offers 1 − 2 + 3.",
     "groups_pin": "Pin the middle of {name}",
+    "groups_remove": "Remove",
     "groups_forget": "Remove {name} and its slider",
     "groups_none": "Lasso a region on Explore to make a group, and a slider, of your own.",
     "sliders_label": "One slider for each direction of the code, the strongest first",
