@@ -631,6 +631,17 @@ def test_the_descent_straightens_a_bent_chain_in_a_few_steps_and_never_goes_up()
     assert np.array_equal(wild.z, bent)  # nothing but NaN around: it stays
 
 
+def test_a_chain_without_energy_has_come_to_rest_and_nothing_overflows():
+    def nothing(z, rows):  # as where steps are so short that their squares vanish
+        return np.zeros(len(z)), np.full((len(z), z.shape[1] - 2, 2), 1e10), np.ones((len(z), z.shape[1] - 1))
+
+    line = np.linspace([0.0, 0.0], [1.0, 1.0], 9)[None]
+    with np.errstate(over="raise"):
+        found = _descent.descend(nothing, line, 5)
+    assert found.residual == 0
+    assert np.array_equal(found.z, line)
+
+
 # --- what a walk is worth ---------------------------------------------------------------------------------------------
 
 

@@ -68,7 +68,7 @@ def descend(
         if (astray := ~(slope < 0) | stuck).any():
             plain = -_solved(state.stiff, state.gradient)
             way[astray], slope[astray] = plain[astray], np.einsum("kmd,kmd->k", plain, state.gradient)[astray]
-        size = np.maximum(state.value, 1e-300)
+        size = np.where(state.value > 1e-300, state.value, 1.0)  # what has no energy has none to save: see below
         residual = -slope / 2 / size
         if len(values) > FEW:
             residual = np.minimum(residual, (values[-1 - FEW] - state.value) / size)
