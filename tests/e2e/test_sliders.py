@@ -137,11 +137,3 @@ def test_a_lasso_becomes_a_named_slider_that_a_link_restores_and_its_middle_a_pi
     assert friend.page.locator(TRACK).count() == 1
     friend.changes(lambda: drag(friend, 0.95), STAGE)
     friend.page.mouse.up()
-    friend.page.get_by_role("button", name="Groups").click()
-    for name in ("3", "8"):
-        friend.page.get_by_role("button", name=name, exact=True).last.click()
-    friend.page.wait_for_selector(".mg-pin:nth-of-type(2)")
-    friend.page.get_by_role("button", name=re.compile("^my corner")).click()
-    friend.page.wait_for_selector(".mg-pin:nth-of-type(3)")
-    friend.page.get_by_test_id("stPopoverBody").get_by_role("button", name="Remove").click()
-    friend.page.wait_for_url(lambda address: "selections=" not in address)
