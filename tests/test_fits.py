@@ -68,6 +68,23 @@ def test_an_order_is_stopped_whether_it_waits_or_works(queue, codes):
     assert again.ended.wait(60) and again.state == "done"
 
 
+def test_an_order_is_stopped_in_the_moment_it_is_taken_up(queue, codes, monkeypatch):
+    taken_up = queue._next
+
+    def next_and_stop():
+        fit = taken_up()
+        if fit is not None and fit.of == kept.get("of"):
+            queue.stop(fit.of)
+        return fit
+
+    kept = {}
+    monkeypatch.setattr(queue, "_next", next_and_stop)
+    with queue._lock:
+        fit = queue.map(codes, "mds", max_iter=900)
+        kept["of"] = fit.of
+    assert fit.ended.wait(60) and fit.state == "stopped" and maps.known(codes, "mds", max_iter=900) is None
+
+
 def test_what_cannot_be_made_is_said_in_a_sentence(queue, codes):
     with pytest.raises(UnknownName, match="Did you mean 'umap'"):
         queue.map(codes, "umapp")

@@ -144,9 +144,13 @@ class Fits:
                 return self._end(fit, "stopped")
             fit.words = "stopping"
             fit.step += 1
-        with contextlib.suppress(OSError):
-            Path(fit.order["stop"]).touch()
+            self._ask_to_stop(fit)
         threading.Thread(target=self._insist, args=(fit, self._process), daemon=True).start()
+
+    def _ask_to_stop(self, fit: Fit) -> None:
+        if "stop" in fit.order:  # else it has only just been taken up, and is asked when it knows where to look
+            with contextlib.suppress(OSError):
+                Path(fit.order["stop"]).touch()
 
     def _insist(self, fit: Fit, process: subprocess.Popen[str] | None) -> None:
         if not fit.ended.wait(GRACE_S) and process is not None and process is self._process:
@@ -186,7 +190,10 @@ class Fits:
 
     def _work(self, fit: Fit, scratch: Path) -> None:
         paths = {"arrays": str(scratch / "arrays.npz"), "stop": str(scratch / "stop"), "folder": str(maps.folder())}
-        fit.order |= paths
+        with self._lock:
+            fit.order |= paths
+            if fit.words == "stopping":
+                self._ask_to_stop(fit)
         files.write_npz(Path(paths["arrays"]), fit.arrays)
         answers = self._start()
         assert self._process is not None and self._process.stdin is not None

@@ -39,7 +39,23 @@ def at_hand() -> tuple[dict[str, dict[str, Any]], list[str]]:
 def cards() -> dict[str, dict[str, Any]]:
     """Return every readable model's card by name, the default first, this person's own last."""
     read, _ = at_hand()
-    return {name: read[name] for name in sorted(read, key=lambda name: (name != DEFAULT_MODEL, name))} | people.models()
+    ordered = sorted(read, key=lambda name: (name != DEFAULT_MODEL, name))
+    return told_apart({name: read[name] for name in ordered} | people.models())
+
+
+def told_apart(cards: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the cards, titles that an earlier one of another size has already with the size of the code behind.
+
+    >>> two = told_apart({"a": {"title": "Digits, VAE", "dim": 16}, "b": {"title": "Digits, VAE", "dim": 2}})
+    >>> [card["title"] for card in two.values()]
+    ['Digits, VAE', 'Digits, VAE · 2']
+    """
+    sizes: dict[str, int] = {}
+    for name, card in cards.items():
+        title = card.get("title", name)
+        if sizes.setdefault(title, card["dim"]) != card["dim"]:
+            cards[name] = {**card, "title": f"{title} · {card['dim']}"}
+    return cards
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

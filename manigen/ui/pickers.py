@@ -107,7 +107,8 @@ def _card(name: str, card: dict[str, Any], is_current: bool) -> None:
         st.error(str(problem))
         return
     data = card["data"].get("title", card["data"]["name"])
-    st.markdown(f"**{card_text(card.get('title', name))}**  \n{card_text(data)} · {card['family']}")
+    size = text("cmp_dims", family=card["family"], dim=card["dim"])
+    st.markdown(f"**{card_text(card.get('title', name))}**  \n{card_text(data)} · {size}")
     st.caption(card_text(card.get("sentence", "")))
     word = text("opened_model" if is_current else "open_model")
     if st.button(word, key=f"open:{name}", disabled=is_current, width="stretch"):

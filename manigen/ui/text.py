@@ -772,10 +772,14 @@ def all_text(encodes: bool = True) -> dict[str, str]:
 def card_text(words: str) -> str:
     """Return what a card says, its title or sentence, in the present language; in English where that is missing.
 
-    A model's title, "MNIST, autoencoder", is its data set's and its family's, which each have words of their own.
+    A model's title, "MNIST, autoencoder", is its data set's and its family's, which each have words of their own;
+    where two models share it, the size of the code stands behind: "MNIST, autoencoder · 2".
     """
     if language() != "zh":
         return words
+    title, dot, size = words.rpartition(" · ")
+    if dot and size.isdigit():
+        return f"{card_text(title)} · {size}"
     data, comma, family = words.partition(", ")
     if words in CARDS or not comma or family.lower() not in CARDS_FOLDED:
         return CARDS.get(words) or CARDS_FOLDED.get(words.lower(), words)
