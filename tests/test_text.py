@@ -123,7 +123,11 @@ def test_the_link_chooses_the_language_and_the_switch_turns_it_over() -> None:
     test.query_params["lang"] = "zh"
     test.run()
     assert not test.exception
-    assert [control.label for control in test.get("button_group")] == ["地图", "绘制于", "并排的其他地图，最多 2 张"]
+    assert [control.label for control in test.get("button_group")] == [
+        "地图",
+        "绘制于",
+        CHINESE["choose_beside"].format(n=2),
+    ]
     assert [control.label for control in test.selectbox] == ["着色依据"]
     switch = next(button for button in test.button if button.label == "English")
     switch.click().run()
