@@ -131,11 +131,20 @@ def test_dragging_an_end_on_the_map_walks_elsewhere_while_it_moves(walker):
     walker.page.mouse.up()
 
 
+SKETCHES = """window.sketches = []
+new MutationObserver((changes) => changes
+  .filter(({ target }) => target.matches('.mg-row[data-kind="pullback"]'))
+  .forEach(({ target }) => sketches.push(target.dataset.sketch)))
+  .observe(document, { subtree: true, attributeFilter: ["data-sketch"] })"""
+
+
 def test_a_search_is_sketched_at_once_also_under_a_dragging_hand_and_then_refined(visit):
-    one = visit("/interpolate?model=mnist-vae&kinds=straight~pullback")
+    one = visit("/learn")  # a page without walks, so that nothing is missed before somebody watches
+    one.context.add_init_script(SKETCHES)
+    one.page = one.open("/interpolate?model=mnist-vae&kinds=straight~pullback")
     row = '.mg-row[data-kind="pullback"][data-sketch="{}"]'
-    one.page.wait_for_selector(row.format("true"))
     one.page.wait_for_selector(row.format("false"))
+    assert one.page.evaluate("sketches")[:2] == ["true", "false"]
     at = one.page.locator(".mg-handle").first.bounding_box()
     x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
     one.page.mouse.move(x, y)
