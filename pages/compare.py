@@ -29,7 +29,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
             name: card_text(cards[name].get("title", name) if several else comparing.short(cards[name]))
             for name in offered
         }
-        chosen = pickers.several("models", offered, names, comparing.opening(offered, [present]))
+        families = {name: cards[name]["family"] for name in offered}
+        chosen = pickers.several("models", offered, names, comparing.opening(families, [present]))
 side_by_side.keep(cards, present, data, chosen, view)
 shown = chosen[: comparing.MOST]
 with export:

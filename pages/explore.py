@@ -22,12 +22,13 @@ except ManigenError as problem:
     st.error(str(problem))
     pickers.open_model_dialog(model)
     st.stop()
+notices = st.container()
 with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar"):
     with st.container(width=310):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            recipe = mapping.read(mapping.pick(model, list(card["maps"])))
+            recipe = mapping.read(mapping.pick(model, list(card["maps"]), notices.warning))
         map_name = recipe.name()
     with st.container(width="content"):
         if st.button(text("fit_open"), icon=":material/add:", key="fit:open", help=text("fit_open_help")):

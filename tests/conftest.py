@@ -15,6 +15,15 @@ hypothesis.settings.register_profile("manigen", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("manigen")
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own, where maps are kept."""
+    from manigen import maps
+
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a real, small model: a VAE of 4 numbers, seconds of training on the digits, with a PCA map."""

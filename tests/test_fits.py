@@ -12,11 +12,7 @@ from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.live import fits
 from manigen.live.fits import Fits
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture(scope="module")

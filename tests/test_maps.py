@@ -13,11 +13,7 @@ from manigen.errors import BadInput
 from manigen.projections import fit_map
 from tests.oracles import is_one_sentence
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture

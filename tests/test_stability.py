@@ -11,11 +11,7 @@ from manigen.live.fits import Fits
 from manigen.measures import _stability
 from manigen.projections import Map, fit_map
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr(maps, "folder", lambda: tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture

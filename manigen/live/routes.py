@@ -139,122 +139,72 @@ class Live:
             if not self.addresses[address]:
                 del self.addresses[address]
 
-    async def map(self, request: Request) -> Response:
-        """Send a map's columns; under ?v=HASH, which is the ETag, for good."""
+    async def _found(self, request: Request, find: Callable[..., Any], refused: int = 500) -> Any:
+        """Return what `find` finds of the model, map and row a request names, or the `Response` that says why not."""
         if not self.same_origin(request):
             return JSONResponse({"error": "Maps are for pages of this server."}, 403)
+        model, *rest = (request.path_params[part] for part in ("model", "map", "row") if part in request.path_params)
         try:
-            columns = await asyncio.to_thread(self._columns, request.path_params["model"], request.path_params["map"])
+            return await asyncio.to_thread(lambda: find(self.models.open(model), *rest))
         except LookupError as error:
             return JSONResponse({"error": str(error)}, 404)
         except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 500)
+            return JSONResponse({"error": str(error)}, refused)
+
+    async def _told(self, request: Request, find: Callable[..., Any], refused: int, caching: str) -> Response:
+        found = await self._found(request, find, refused)
+        return found if isinstance(found, Response) else JSONResponse(found, headers={"Cache-Control": caching})
+
+    async def map(self, request: Request) -> Response:
+        """Send a map's columns; under ?v=HASH, which is the ETag, for good."""
+        columns = await self._found(request, Opened.columns)
+        if isinstance(columns, Response):
+            return columns
         caching = "private, " + YEAR if request.query_params.get("v") == columns.version else "no-cache"
         return await asyncio.to_thread(columns.respond, request, caching)
 
-    def _columns(self, model: str, method: str) -> Any:
-        return self.models.open(model).columns(method)
-
     async def trust(self, request: Request) -> Response:
         """Send where a map lies; 202 and how far it is where that is still being measured, which asking begins."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
         from manigen.live import fits
 
-        model, method = request.path_params["model"], request.path_params["map"]
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).trust(method))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 500)
+        found = await self._found(request, Opened.trust)
         if isinstance(found, fits.Fit):
             return JSONResponse(fits.report(found)[0], 202, headers={"Cache-Control": "no-store"})
-        return await asyncio.to_thread(found.respond, request, "no-cache")
+        return found if isinstance(found, Response) else await asyncio.to_thread(found.respond, request, "no-cache")
 
     async def stability(self, request: Request) -> Response:
         """Send how steady a map is; 202 and the order where it is being made again for that, which asking begins."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
         from manigen.live import fits
 
-        model, method = request.path_params["model"], request.path_params["map"]
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).stability(method))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 409)
+        found = await self._found(request, Opened.stability, 409)
         if isinstance(found, fits.Fit):
             about = {"url": fit_address(found.of), **fits.report(found)[0]}
             return JSONResponse(about, 202, headers={"Cache-Control": "no-store"})
-        return await asyncio.to_thread(found.respond, request, "no-cache")
+        return found if isinstance(found, Response) else await asyncio.to_thread(found.respond, request, "no-cache")
 
     async def ghosts(self, request: Request) -> Response:
         """Send where a real code came to lie each time a map was made again."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
-        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).ghosts(method, row))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(found, headers={"Cache-Control": "no-cache"})
+        return await self._told(request, Opened.ghosts, 400, "no-cache")
 
     async def kin(self, request: Request) -> Response:
         """Send the true nearest codes of a real one, and which of them a map keeps beside it."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
-        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).kin(method, row))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
+        return await self._told(request, Opened.kin, 400, "private, max-age=300")
 
     async def unwarp(self, request: Request) -> Response:
         """Send how the surroundings of a real code would lie on a map, were it made for them alone."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
-        model, method, row = (request.path_params[part] for part in ("model", "map", "row"))
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).unwarped(method, row))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(found, headers={"Cache-Control": "private, max-age=300"})
+        return await self._told(request, Opened.unwarped, 400, "private, max-age=300")
 
     async def export(self, request: Request) -> Response:
         """Send a map with its codes as npz: what `Map.from_arrays` reads, and the codes' columns."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
-        model, method = request.path_params["model"], request.path_params["map"]
-        try:
-            content = await asyncio.to_thread(lambda: self.models.open(model).exported(method))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 500)
-        name = {"Content-Disposition": f'attachment; filename="{model}-{method}.npz"'}
+        content = await self._found(request, Opened.exported)
+        if isinstance(content, Response):
+            return content
+        name = {"Content-Disposition": 'attachment; filename="{model}-{map}.npz"'.format(**request.path_params)}
         return Response(content, media_type="application/octet-stream", headers=name)
 
     async def stretch(self, request: Request) -> Response:
         """Send how much the picture changes for a step at the places of a map, and in which direction."""
-        if not self.same_origin(request):
-            return JSONResponse({"error": "Maps are for pages of this server."}, 403)
-        model, method = request.path_params["model"], request.path_params["map"]
-        try:
-            found = await asyncio.to_thread(lambda: self.models.open(model).stretch(method))
-        except LookupError as error:
-            return JSONResponse({"error": str(error)}, 404)
-        except ManigenError as error:
-            return JSONResponse({"error": str(error)}, 409)
-        return JSONResponse(found, headers={"Cache-Control": "no-cache"})
+        return await self._told(request, Opened.stretch, 409, "no-cache")
 
     async def fit(self, request: Request) -> Response:
         """Send how far an ordered map is: a frame whose payload are its places so far, uint16 (m, 2)."""

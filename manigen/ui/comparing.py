@@ -86,15 +86,21 @@ def groups(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return by_data
 
 
-def opening(offered: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Return the models that are compared before anyone chose: those wanted, filled up to three, in the order offered.
+def opening(offered: Mapping[str, str], wanted: Sequence[str]) -> list[str]:
+    """Return the models that are compared before anyone chose, in the order offered.
 
-    >>> opening(["a", "b", "c", "d"], ["d"])
+    Those wanted, filled up to three, first by families (`offered` tells each model's) that are not there yet.
+
+    >>> opening({"a": "vae", "a-32": "vae", "b": "gan", "c": "pca", "d": "acai"}, ["d"])
     ['a', 'b', 'd']
     """
     taken = [name for name in wanted if name in offered]
-    more = [name for name in offered if name not in taken][: max(0, FIRST - len(taken))]
-    return [name for name in offered if name in (*taken, *more)]
+    for again in (False, True):
+        for name, family in offered.items():
+            there = {offered[other] for other in taken}
+            if len(taken) < FIRST and name not in taken and (again or family not in there):
+                taken.append(name)
+    return [name for name in offered if name in taken]
 
 
 def short(card: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ once; a switch beside it says whether its map in the plane or in space is on scr
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -138,9 +139,12 @@ def forget(model: str) -> None:
     st.session_state["maps:stay"] = given_up is not None and read(given_up[0]).dims == 3
 
 
-def pick(model: str, shipped: list[str]) -> str:
-    """Show the picker of maps and the switch beside it; return the recipe, spelled, of the map to show."""
-    known = options(model, shipped)
+def pick(model: str, shipped: list[str], say: Callable[[str], Any] = st.warning) -> str:
+    """Show the picker of maps and the switch beside it; return the recipe, spelled, of the map to show.
+
+    `say` is told why a map cannot be had.
+    """
+    known = options(model, shipped, say)
     asked = _asked(model)
     flat = list(dict.fromkeys(read(spelled).flat() for spelled in known))
     chosen = read(
@@ -157,7 +161,7 @@ def pick(model: str, shipped: list[str]) -> str:
         try:
             order(model, wanted)
         except ManigenError as problem:
-            st.warning(str(problem))
+            say(str(problem))
     return next((other for other in known if read(other).flat() == chosen.flat()), shipped[0])
 
 
@@ -187,8 +191,8 @@ def _asked(model: str) -> Recipe | None:
         return None
 
 
-def options(model: str, shipped: list[str]) -> dict[str, str]:
-    """Return the maps at hand; the one the link names is ordered where it is not, or the page says why it cannot be."""
+def options(model: str, shipped: list[str], say: Callable[[str], Any] = st.warning) -> dict[str, str]:
+    """Return the maps at hand; the one the link names is ordered where it is not, or `say` is told why it cannot be."""
     asked = state.from_link("map")
     if asked and asked not in shipped and asked not in own(model) and (forming(model) or ("",))[0] != asked:
         try:
@@ -198,7 +202,7 @@ def options(model: str, shipped: list[str]) -> dict[str, str]:
             else:
                 order(model, spelled)
         except ManigenError as problem:
-            st.warning(str(problem))
+            say(str(problem))
     if (now := forming(model)) is not None and ready(model, now[0]):
         st.session_state["maps:forming"].pop(model)
         remember(model, now[0])

@@ -43,7 +43,7 @@ def begin(cards: Cards, present: str) -> None:
             state.to_link(data=data.pop() if len(data) == 1 else comparing.ALL)
         return
     data = cards[present]["data"].get("name", "")
-    offered = comparing.groups(cards)[data]
+    offered = {name: cards[name]["family"] for name in comparing.groups(cards)[data]}
     state.to_link(data=data, models="~".join(comparing.opening(offered, [present])))
 
 

@@ -1,7 +1,7 @@
 // Compare: one column for each model, one section for each question. The picture under the hand, or with the focus, is
 // shown large for every model at once, in the heads of the columns, which stay in view.
 
-import { element, fill, icon, isDark } from "./parts.js";
+import { element, fill, icon, isDark, sentence } from "./parts.js";
 
 const RAIL = "real"; // the first column: what the models are compared with
 
@@ -80,7 +80,7 @@ class Compare {
       const stage = this.stages.get(column);
       stage.frame.hidden = !item;
       stage.second.hidden = !(item && cell.pairs);
-      stage.caption.replaceChildren(item ? item.caption : column === RAIL ? "" : cell?.words ?? cell?.pending ?? "");
+      stage.caption.replaceChildren(...(item ? [item.caption] : column === RAIL ? [] : sentence(cell?.words ?? cell?.pending ?? "")));
       stage.frame.dataset.level = item?.level ?? "";
       if (!item) continue;
       stage.tag.textContent = cell.real ? this.text.cmp_real_tag : this.text.generated;
@@ -103,7 +103,7 @@ class Compare {
     const head = element("header", "mg-sectionhead", [
       element("div", "", [element("h3", "", [section.title]), element("p", "", [section.note])]), this.controls(section)]);
     if (section.words)
-      return element("section", "mg-section", [head, element("p", "mg-why-not", [section.words])], { "data-section": section.key, "aria-label": section.title });
+      return element("section", "mg-section", [head, element("p", "mg-why-not", sentence(section.words))], { "data-section": section.key, "aria-label": section.title });
     const cells = element("div", "mg-cells", this.columns.map((column) => this.cell(section, column)));
     return element("section", "mg-section", [head, cells], { "data-section": section.key, "aria-label": section.title });
   }
@@ -120,7 +120,7 @@ class Compare {
       content.push(element("div", "mg-shots", shots, { role: "group", "aria-label": `${section.title}: ${name}` }));
     }
     if (cell?.pending) content.push(element("p", "mg-waiting", [cell.pending], { role: "status" }));
-    if (cell?.words) content.push(element("p", "mg-why-not", [cell.words]));
+    if (cell?.words) content.push(element("p", "mg-why-not", sentence(cell.words)));
     const foot = cell?.foot ?? "";
     if (foot || cell?.items)
       content.push(element("p", "mg-cellfoot", [element("span", "mg-made", [cell.real ? text.cmp_real_tag : text.generated]), foot]));

@@ -412,18 +412,9 @@ class Explore {
     const [px, py] = this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
     pen.strokeStyle = this.dark ? "#fff" : "#14161e";
     pen.fillStyle = this.dark ? "rgba(255,255,255,.5)" : "rgba(20,22,30,.42)";
+    pen.lineWidth = 1;
     for (const place of places) {
-      const [gx, gy] = this.map.toPixel(place);
-      pen.globalAlpha = 0.55;
-      pen.lineWidth = 1;
-      pen.beginPath();
-      pen.moveTo(px, py);
-      pen.lineTo(gx, gy);
-      pen.stroke();
-      pen.globalAlpha = 1;
-      pen.beginPath();
-      pen.arc(gx, gy, 5, 0, 7);
-      pen.fill();
+      spoke(pen, [px, py], this.map.toPixel(place), 0.55, 5);
       pen.stroke();
     }
     pen.lineWidth = 2.4;
@@ -505,16 +496,7 @@ class Explore {
       pen.lineWidth = 1.4;
       pen.strokeStyle = pen.fillStyle = this.dark ? "rgba(255,255,255,.75)" : "rgba(20,22,30,.6)";
       for (const { row } of this.header.neighbours) {
-        const [nx, ny] = this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
-        pen.beginPath();
-        pen.moveTo(px, py);
-        pen.lineTo(nx, ny);
-        pen.globalAlpha = 0.45;
-        pen.stroke();
-        pen.globalAlpha = 1;
-        pen.beginPath();
-        pen.arc(nx, ny, 2.6, 0, 7);
-        pen.fill();
+        spoke(pen, [px, py], this.map.toPixel([this.columns.x[row], this.columns.y[row]]), 0.45, 2.6);
       }
     }
     this.drawPins(pen);
@@ -547,19 +529,10 @@ class Explore {
     const warn = getComputedStyle(this.root).getPropertyValue("--mg-edge");
     pen.lineWidth = 1.6;
     this.kin.rows.forEach((row, i) => {
-      const [nx, ny] = at(row);
       const kept = this.kin.kept[i];
       pen.strokeStyle = pen.fillStyle = kept ? (this.dark ? "rgba(255,255,255,.8)" : "rgba(20,22,30,.7)") : warn;
       pen.setLineDash(kept ? [] : [5, 4]);
-      pen.globalAlpha = kept ? 0.7 : 0.85;
-      pen.beginPath();
-      pen.moveTo(px, py);
-      pen.lineTo(nx, ny);
-      pen.stroke();
-      pen.globalAlpha = 1;
-      pen.beginPath();
-      pen.arc(nx, ny, 2.8, 0, 7);
-      pen.fill();
+      spoke(pen, [px, py], at(row), kept ? 0.7 : 0.85, 2.8);
     });
     pen.setLineDash([]);
     pen.beginPath();
@@ -782,6 +755,19 @@ class Explore {
     this.map.destroy();
     this.root.remove();
   }
+}
+
+// A line from one place to another, and a dot where it ends.
+function spoke(pen, [px, py], [x, y], opacity, radius) {
+  pen.globalAlpha = opacity;
+  pen.beginPath();
+  pen.moveTo(px, py);
+  pen.lineTo(x, y);
+  pen.stroke();
+  pen.globalAlpha = 1;
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 7);
+  pen.fill();
 }
 
 export default function mount(component) {

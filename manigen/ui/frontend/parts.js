@@ -12,6 +12,11 @@ export function element(tag, className = "", content = [], attributes = {}) {
   return made;
 }
 
+// A sentence, what stands between its `backticks` set as code.
+export function sentence(words) {
+  return words.split("`").map((part, i) => (i % 2 ? element("code", "", part) : part));
+}
+
 // Raw updates come as the hand moves; plain moves wait for the next frame of the screen.
 export const MOVE = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
 
