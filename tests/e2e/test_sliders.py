@@ -137,3 +137,8 @@ def test_a_lasso_becomes_a_named_slider_that_a_link_restores_and_its_middle_a_pi
     assert friend.page.locator(TRACK).count() == 1
     friend.changes(lambda: drag(friend, 0.95), STAGE)
     friend.page.mouse.up()
+    friend.page.get_by_role("button", name="Groups").click()
+    friend.page.get_by_role("button", name="Remove", exact=True).locator("visible=true").click()
+    friend.page.wait_for_url(lambda url: "selections=" not in url)
+    friend.page.locator(".mg-what").get_by_text(said).wait_for(state="detached")
+    friend.page.wait_for_function("document.querySelectorAll('.mg-track').length > 1")  # another kind of slider is back
