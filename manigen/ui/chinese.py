@@ -516,7 +516,7 @@ CHINESE: dict[str, str] = {
     # Learn
     "learn": "学习",
     "learn_heading": "十节课加一节：图像模型学到了什么",
-    "learn_intro": "先预测，再在真实模型上试一试，然后看看到底发生了什么。每节约八分钟，每张图片都是当场生成的。",
+    "learn_intro": "先预测，再在真实模型上试一试，然后看看到底发生了什么。每节约八分钟，图片当场生成，费时的部分已事先备好。",
     "learn_number": "第 {n} 课",
     "learn_minutes": "{n} 分钟",
     "learn_done": "已开始",

@@ -525,7 +525,7 @@ ENGLISH: dict[str, str] = {
     # Learn
     "learn": "Learn",
     "learn_heading": "Ten lessons and one more on what a picture model has learned",
-    "learn_intro": "Predict first, then try it on a real model, then see what is really going on. About eight minutes each, and every picture is made while you watch.",
+    "learn_intro": "Predict first, then try it on a real model, then see what is really going on. About eight minutes each. The pictures are made while you watch; what takes long comes prepared.",
     "learn_number": "Lesson {n}",
     "learn_minutes": "{n} minutes",
     "learn_done": "begun",
