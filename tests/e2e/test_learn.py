@@ -95,7 +95,7 @@ def run_through(one: Any, name: str, tongue: str, looks: tuple[str, ...]) -> Non
     one.page.locator(".mg-option").nth(given).click()
     assert one.page.locator(".mg-option:enabled").count() == 0, "locked in"
     arrive("try")
-    assert one.page.locator(".mg-panels figure:visible").count() >= 1
+    one.page.wait_for_selector(".mg-panels figure:visible")  # drawn anew where the page was built anew
     arrive("reveal")
     assert lesson.reveal.in_(tongue, numbers) in one.page.locator(".mg-surprise").inner_text()
     said = one.page.locator(".mg-words").inner_text()
