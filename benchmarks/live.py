@@ -1,6 +1,7 @@
 """From the hand to the picture: ManiGen's strip and map against a stock `st.slider` + `st.image` app.
 
     python -m benchmarks.live [--seconds 4] [--points 60000] [--json]
+    python -m benchmarks.live --beside-training [--seconds 10] [--json]
 
 One headless Chromium drags ManiGen's film strip, hovers its map, and drags the slider of a stock app with the same
 decoder, each for some seconds at 60 moves a second, on one machine in one run. Measured in the page, by the page's own
@@ -11,6 +12,10 @@ and, as its best case, from one key press, to the new picture.
 
 With --points, the map that is hovered has that many points: those of mnist-vae, repeated, each copy put a little aside
 on the map and among the codes, in a model of its own that lies in a temporary folder.
+
+With --beside-training, nothing is compared with the stock app: the map is hovered and the strip dragged first with the
+server alone, then while it trains a variational autoencoder on MNIST that was ordered on the Train page, and then alone
+once more; the training's own pace, from its status, is told too.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -206,13 +211,57 @@ def compare(seconds: float, page: str = "", points: int = 0, **variables: Any) -
     return figures
 
 
+def beside_training(seconds: float) -> dict[str, float]:
+    """Hover and drag with the server alone, beside a training that it runs, and alone again."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served(ROOT / "app.py", MANIGEN_HOME=home) as address,
+        chromium() as browser,
+    ):
+
+        def hands() -> dict[str, float]:
+            return hover(browser, address, seconds) | drag(browser, address, seconds)
+
+        alone = hands()
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        run = order(page, address)
+        pace = [run()["seen"]]
+        began = time.perf_counter()
+        beside = hands()
+        pace.append(run()["seen"])
+        took = time.perf_counter() - began
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_selector(".mg-train[data-state=paused]")
+        page.close()
+        again = hands()
+    figures = {f"alone_{name}": value for name, value in alone.items()}
+    figures |= {f"beside_{name}": value for name, value in beside.items()}
+    figures |= {f"alone_again_{name}": value for name, value in again.items()}
+    figures["p95_ms"] = max(beside["hover_p95_ms"], beside["drag_p95_ms"])
+    figures["training_pictures_per_second"] = round((pace[1] - pace[0]) / took)
+    return figures
+
+
+def order(page: Any, address: str) -> Callable[[], dict[str, Any]]:
+    """Order a long training on the Train page, as a person does; return what asks for its status, once it trains."""
+    page.goto(f"{address}/train?make=new&data_for=mnist&family=vae")
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("End")
+    page.get_by_text("5,000,000").first.wait_for()
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_selector(".mg-train[data-state=running] .mg-curve", timeout=90_000)
+    token = page.url.partition("run=")[2].partition("&")[0]
+    return lambda: page.evaluate(f"fetch('{address}/manigen/run/{token}').then((answer) => answer.json())")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="From the hand to the picture, ours against a stock app.")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--points", type=int, default=0, help="points of the map that is hovered; 0: as shipped")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--beside-training", action="store_true", help="with and without a training on the same server")
     options = parser.parse_args(arguments)
-    figures = measure(options.seconds, options.points)
+    figures = beside_training(options.seconds) if options.beside_training else measure(options.seconds, options.points)
     print(json.dumps(figures) if options.json else "\n".join(f"{key:44s} {value:>9}" for key, value in figures.items()))
 
 

@@ -6,10 +6,13 @@ import json
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +21,9 @@ from scipy.linalg import orthogonal_procrustes
 from manigen import cli, files, home, weights
 from manigen.errors import BadInput, UnknownName
 from manigen.training import Training
-from manigen.workshop import Order, of, orders, place, steady, traces
+from manigen.workshop import Order, courtesy, of, orders, place, steady, traces
 from manigen.workshop import worker as work
+from manigen.workshop.host import Host
 from manigen.workshop.worker import Worker
 
 KNOBS = {"dim": 4, "width": 8}
@@ -169,6 +173,79 @@ def test_a_full_home_says_so(monkeypatch) -> None:
         put()
 
 
+# --- beside a hand ----------------------------------------------------------------------------------------------------
+
+
+def on_a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have `courtesy` live by a clock that only sleeping moves; return the naps it takes."""
+    naps: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: 100.0 + sum(naps), sleep=naps.append)
+    monkeypatch.setattr(courtesy, "time", clock)
+    return naps
+
+
+def test_a_training_waits_until_the_hand_rests_and_not_at_all_for_none(monkeypatch) -> None:
+    naps = on_a_clock_of_its_own(monkeypatch)
+    polite = courtesy.Courtesy(cores=2)
+    naps.append(1.0)  # a step of a second
+    polite.step_aside()
+    assert naps == [1.0]
+    naps.append(1.0)
+    polite.hear()
+    polite.step_aside()
+    assert sum(naps[2:]) == pytest.approx(courtesy.QUIET_S)
+
+
+def test_a_class_that_never_rests_leaves_a_training_its_part(monkeypatch) -> None:
+    naps = on_a_clock_of_its_own(monkeypatch)
+    polite = courtesy.Courtesy(cores=2)
+    courtesy.time.sleep = lambda seconds: (naps.append(min(seconds, 0.05)), polite.hear())
+    for _ in range(10):
+        before = sum(naps)
+        naps.append(0.1)  # a step
+        polite.hear()
+        polite.step_aside()
+        assert sum(naps) - before == pytest.approx(0.1 * (1 + courtesy.PATIENCE))
+
+
+def test_where_cores_are_many_a_training_waits_for_no_hand(monkeypatch) -> None:
+    naps = on_a_clock_of_its_own(monkeypatch)
+    busy = courtesy.Courtesy(cores=4)
+    busy.hear()
+    busy.step_aside()
+    assert naps == []
+
+
+def test_the_worker_hears_of_a_hand_at_the_server_and_that_the_server_goes() -> None:
+    keeper = Host()
+    script = (
+        "import sys; from manigen.workshop.worker import _listen; _listen(lambda: print('hand'), lambda: print('gone'))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    keeper._process = process
+    keeper.hand()
+    keeper.hand()  # at once after the first: not told
+    keeper.stop()
+    assert process.stdout.read().split() == ["hand", "gone"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="No autogroups here.")
+def test_the_worker_s_session_goes_behind_others_and_a_shared_one_is_left_alone() -> None:
+    script = (
+        "from pathlib import Path; from manigen.workshop.courtesy import go_behind; import os; go_behind(7);"
+        "print(os.nice(0), Path('/proc/self/autogroup').read_text().split()[-1])"
+    )
+
+    def told(new: bool) -> list[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, start_new_session=new
+        ).stdout.split()
+
+    here = os.nice(0), Path("/proc/self/autogroup").read_text().split()[-1]
+    assert told(False) == [str(here[0] + 7), here[1]]
+    assert told(True) == [str(here[0] + 7), "7"]
+
+
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
@@ -223,8 +300,6 @@ def test_a_training_that_killed_its_process_twice_is_given_up() -> None:
 
 @pytest.mark.slow
 def test_a_worker_killed_outright_is_replaced_and_the_training_goes_on() -> None:
-    from manigen.workshop.host import Host
-
     order, keeper = put(images=30_000), Host()
     try:
         keeper.ensure()

@@ -52,6 +52,7 @@ from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
 from manigen.live.runs import Runs
 from manigen.live.static import Static
+from manigen.workshop.host import hand_moves
 
 log = logging.getLogger("manigen.live")
 
@@ -397,6 +398,8 @@ class Connection:
     def _submit(self, wish: Wish, received: float) -> None:
         wish.asked = received
         self.channels.add(wish.ask.channel)
+        if not wish.patient:
+            hand_moves()
         self.works.submit((self, wish.ask.channel), wish)
 
     def _pong(self, ask: protocol.Ask) -> str:

@@ -10,8 +10,9 @@ writes the order and the wish (go on, pause, stop and keep, delete), the worker 
 Fair: owners take turns, and within an owner the oldest order goes first; where others wait, a turn lasts a minute, is
 ended at a checkpoint, and goes on when it is due again, to the same weights as if it had never stopped.
 
-One constraint: nothing in here may slow a hand on a live page down, so the worker is nice and leaves a core alone where
-there are more than two. Not promised: that an estimate of the time holds on a busy machine.
+One constraint: nothing in here may slow a hand on a live page down, so the worker goes behind everything else, leaves a
+core alone where there are more than two, and steps aside for a hand where there are not; see `courtesy`. Not promised:
+that an estimate of the time holds on a busy machine.
 """
 
 from __future__ import annotations

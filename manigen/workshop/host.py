@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from manigen.workshop import pace
 from manigen.workshop.orders import Order
 
 log = logging.getLogger("manigen.workshop")
+HAND_S = 0.1  # between two words to the worker that a hand moves
 AGAIN_S = 5.0  # between two starts: where another server's worker holds the home, ours ends at once
 LOG = "worker.log"
 
@@ -25,7 +27,7 @@ class Host:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._when = -AGAIN_S
+        self._when, self._told = -AGAIN_S, -HAND_S
         self._lock = threading.Lock()
 
     @property
@@ -43,12 +45,21 @@ class Host:
             self._when = time.monotonic()
             self._process = self._start()
 
+    def hand(self) -> None:
+        """Let the worker know that a hand moves, unless it was told a moment ago; takes no time."""
+        process, now = self._process, time.monotonic()
+        if process is None or process.stdin is None or now - self._told < HAND_S:
+            return
+        self._told = now
+        with suppress(OSError, ValueError):  # it is gone, or does not listen
+            os.write(process.stdin.fileno(), b".")
+
     def _start(self) -> subprocess.Popen[bytes]:
         folder = home.root()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with open(folder / LOG, "ab") as out:
-                return subprocess.Popen(
+                process = subprocess.Popen(
                     [sys.executable, "-m", "manigen.workshop"],
                     stdin=subprocess.PIPE,  # ends when this server does, however it does
                     stdout=out,
@@ -56,6 +67,9 @@ class Host:
                     env=pace.surroundings(),
                     start_new_session=True,
                 )
+                assert process.stdin is not None
+                os.set_blocking(process.stdin.fileno(), False)
+                return process
         except OSError as error:
             raise ManigenError(f"The training process could not be started: {error.strerror or error}.") from error
 
@@ -84,6 +98,12 @@ def host() -> Host:
             _host = Host()
             atexit.register(_host.stop, 0.5)
         return _host
+
+
+def hand_moves() -> None:
+    """Let a worker that this process has know that a hand moves on a live page."""
+    if _host is not None:
+        _host.hand()
 
 
 def look() -> None:

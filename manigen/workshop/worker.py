@@ -25,6 +25,7 @@ from manigen.training import Diverged, Step
 from manigen.workshop import orders as desk
 from manigen.workshop import pace
 from manigen.workshop.chronicle import Chronicle
+from manigen.workshop.courtesy import Courtesy, go_behind
 from manigen.workshop.orders import DONE, FAILED, FINISHING, PAUSED, RUNNING, WAITING, Order
 
 log = logging.getLogger("manigen.workshop")
@@ -35,7 +36,6 @@ SAVE_S = 20.0  # between two checkpoints
 TELL_S = 0.4  # between two words to the page
 LOOK_S = 0.5  # between two looks at the queue while there is nothing to do
 IDLE_S = 600.0  # without work, after which the worker goes home
-NICE = 10
 TRIES = 2  # times a training may end without a word (killed, mostly for want of memory) before it is given up
 SMALLEST = 8  # pictures in a batch, below which a smaller one is not tried
 EARLY = 0.05  # share of a run up to which it is begun anew with a smaller batch
@@ -55,6 +55,7 @@ class Worker:
     def __init__(self, leaving: threading.Event | None = None, idle: float = IDLE_S) -> None:
         self.leaving = leaving or threading.Event()
         self.idle = idle
+        self.courtesy = Courtesy(pace.cores())
         self.served: dict[str, float] = {}  # by owner, when it was last served
 
     def run(self) -> None:
@@ -202,6 +203,7 @@ class Turn:
                 if told.due():
                     told.step(step)
                     self.heed(run)
+                self.worker.courtesy.step_aside()
         except Diverged as error:
             run.save()
             raise Diverged(f"{str(error).rstrip('.')}. The state before that is kept.") from None
@@ -328,21 +330,20 @@ def main(given: list[str] | None = None) -> int:
     except filelock.Timeout:
         return 3  # another one works here
     with lock:
+        go_behind()
         leaving = threading.Event()
-        if hasattr(os, "nice"):
-            with suppress(OSError):
-                os.nice(NICE)
+        worker = Worker(leaving)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: leaving.set())
         if "--stay" not in (given if given is not None else sys.argv[1:]):
-            threading.Thread(target=_until_closed, args=(leaving.set,), daemon=True).start()
-        Worker(leaving).run()
+            threading.Thread(target=_listen, args=(worker.courtesy.hear, leaving.set), daemon=True).start()
+        worker.run()
     return 0
 
 
-def _until_closed(then: Callable[[], None]) -> None:
-    """Wait until standard input ends, as it does when the server that holds its other end goes, however it goes."""
+def _listen(hand: Callable[[], None], gone: Callable[[], None]) -> None:
+    """Hear of hands, a byte each on standard input, until that ends, as it does when the server goes, in any way."""
     with suppress(OSError, ValueError):
         while sys.stdin.buffer.read(1):
-            pass
-    then()
+            hand()
+    gone()
