@@ -38,7 +38,7 @@ from manigen.paths.base import Manifold
 
 KNOTS = 33
 GRID = 129  # codes of a way whose energy is compared with stochman's
-QUERIES = 20  # of the large graph
+QUERIES = 100  # of the large graph
 
 
 def main(arguments: list[str] | None = None) -> None:

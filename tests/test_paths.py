@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manigen import paths
+from manigen import paths, threads
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
@@ -557,6 +558,41 @@ def test_a_coarse_search_asks_for_fewer_pictures_and_meets_its_ends():
         counts.append(sum(asked))
         asked.clear()
     assert counts[0] < counts[1] / 2
+
+
+def test_many_searches_at_once_ask_for_no_more_pictures_than_one_by_one():
+    asked = []
+
+    def decode(z):
+        asked.append(len(z))
+        return np.concatenate([np.sin(3 * z), z**2], axis=1)
+
+    country = _roads.Country(CODES, 10)
+    slope = _pull.Slope(decode, None, country.centre, country.unit)
+    t = np.linspace(0, 1, 9)[None, :, None]
+    chains = (1 - t) * CODES[:12, None].astype(float) + t * CODES[12:24, None]
+    asked.clear()
+    together = _descent.descend(slope, chains, 60, 1e-3)
+    at_once = sum(asked)
+    asked.clear()
+    alone = [_descent.descend(slope, chain[None], 60, 1e-3) for chain in chains]
+    assert at_once == sum(asked)  # a chain at rest is not woken by its fellows
+    assert np.allclose(together.energy, np.concatenate([one.energy for one in alone]), rtol=1e-5)
+
+
+def test_work_is_shared_out_in_order_over_cores_that_torch_may_use():
+    import torch
+
+    meeting, before = threading.Barrier(2, timeout=30), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        both = threads.shared(lambda part: (part, meeting.wait() >= 0, torch.get_num_threads()), [3, 5])
+        assert both == [(3, True, 1), (5, True, 1)]  # they met, so they were at work at the same time
+        assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
+        assert threads.shared(lambda part: threading.current_thread(), [1, 2]) == [threading.current_thread()] * 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_decoder_that_breaks_away_from_the_data_leaves_the_graph_path_and_says_so():

@@ -29,6 +29,7 @@ import numpy as np
 from manigen import checks
 from manigen.errors import BadInput, ManigenError
 from manigen.live.first import FirstDecoder
+from manigen.threads import one_thread
 
 if TYPE_CHECKING:
     from manigen.models import Generator
@@ -382,22 +383,6 @@ def paint(generator: Generator | FirstDecoder, z: np.ndarray) -> np.ndarray:
         codes = torch.from_numpy(np.ascontiguousarray(z, np.float32)).to(generator.device)
         x = generator.decode(codes).mul(255).round_().clamp_(0, 255).to(torch.uint8)
         return x.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def one_thread() -> None:
-    """Let this thread, and only this one, compute with one core: torch's thread count belongs to each thread.
-
-    New threads start with what was set last anywhere, so that is put back as it was.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    if before == 1:
-        return
-    torch.set_num_threads(1)
-    back = threading.Thread(target=torch.set_num_threads, args=(before,))
-    back.start()
-    back.join()
 
 
 @cache

@@ -20,9 +20,10 @@ from manigen import checks, files, weights
 from manigen.errors import BadInput, NotPossible, unknown
 from manigen.live import first
 from manigen.live.content import Content
-from manigen.live.engine import Engine, engine, one_blas_thread, one_thread
+from manigen.live.engine import Engine, engine, one_blas_thread
 from manigen.live.protocol import frame
 from manigen.nearest import Nearest
+from manigen.threads import one_thread
 
 if TYPE_CHECKING:
     from manigen.held_out import HeldOut

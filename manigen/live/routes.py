@@ -47,11 +47,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from manigen.errors import BadInput, ManigenError, unknown
 from manigen.live import protocol, scenes
 from manigen.live.content import YEAR
-from manigen.live.engine import Engine, cpu_name, device_name, in_words, one_thread
+from manigen.live.engine import Engine, cpu_name, device_name, in_words
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
 from manigen.live.runs import Runs
 from manigen.live.static import Static
+from manigen.threads import one_thread
 from manigen.workshop.host import hand_moves
 
 log = logging.getLogger("manigen.live")

@@ -61,7 +61,7 @@ def descend(
     state = State(z, *energy(z, np.arange(len(z))))
     residual = np.full(len(z), np.inf)
     values = [state.value]
-    step, stuck = 0, np.zeros(len(z), bool)
+    step, stuck, done = 0, np.zeros(len(z), bool), np.zeros(len(z), bool)
     for step in range(most + 1):
         way = -_bent(state.stiff, state.gradient, moved)
         slope = np.einsum("kmd,kmd->k", way, state.gradient)
@@ -69,17 +69,18 @@ def descend(
             plain = -_solved(state.stiff, state.gradient)
             way[astray], slope[astray] = plain[astray], np.einsum("kmd,kmd->k", plain, state.gradient)[astray]
         size = np.where(state.value > 1e-300, state.value, 1.0)  # what has no energy has none to save: see below
-        residual = -slope / 2 / size
+        left = -slope / 2 / size
         if len(values) > FEW:
-            residual = np.minimum(residual, (values[-1 - FEW] - state.value) / size)
-        residual[state.value <= 0] = 0.0
-        residual[~np.isfinite(state.value)] = np.inf
-        done = (residual < tolerance) | ~np.isfinite(state.value)
+            left = np.minimum(left, (values[-1 - FEW] - state.value) / size)
+        left[state.value <= 0] = 0.0
+        left[~np.isfinite(state.value)] = np.inf
+        residual[~done] = left[~done]  # a chain at rest stays so, and is as it would be were it alone
+        done |= (residual < tolerance) | ~np.isfinite(state.value)
         if done.all() or step == most:
             break
         before = state
         state, taken = _along(energy, before, way, slope, ~done)
-        if (stuck & ~taken & ~done).all() and not done.any():
+        if (done | (stuck & ~taken)).all():
             break
         stuck = ~taken
         _learn(before, state, moved)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from manigen import threads
 from manigen.errors import BadInput
 from manigen.paths import _descent, _roads, graph
 from manigen.paths._density import Density
@@ -100,11 +101,10 @@ class Slope:
     def _by_torch(
         self, codes: np.ndarray, shape: tuple[int, ...], weight: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Some chains after the other on a CPU, all at once elsewhere."""
+        """Some chains at a time on each core of a CPU, all at once elsewhere."""
         few = max(1, TOGETHER // shape[1]) if str(self.device) == "cpu" else shape[0]
-        parts = [
-            self._torch(codes.reshape(shape)[at : at + few], weight[at : at + few]) for at in range(0, shape[0], few)
-        ]
+        some = [slice(at, at + few) for at in range(0, shape[0], few)]
+        parts = threads.shared(lambda part: self._torch(codes.reshape(shape)[part], weight[part]), some)
         value, slope, changes = (np.concatenate(part) for part in zip(*parts, strict=True))
         return value, slope, changes
 

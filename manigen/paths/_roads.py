@@ -60,6 +60,7 @@ class Country:
         self.centre = self.z.mean(axis=0)
         self.unit = _spread(self.z - self.centre)
         self.near = Nearest(self.own(self.z))
+        self.near.typical  # noqa: B018  known from here on, so that the first query is as quick as the next
         self.k = min(k, len(self.z) - 1)
         edges = self._fellows()
         bridges, self.parts = self._bridges(edges)

@@ -16,7 +16,7 @@ from typing import Any
 
 from manigen import measures
 from manigen.errors import ManigenError
-from manigen.live.engine import one_thread
+from manigen.threads import one_thread
 
 log = logging.getLogger("manigen.ui")
 Take = Callable[[list[str], int, Callable[[int, int, str], None]], Mapping[str, measures.Result]]

@@ -12,8 +12,8 @@ from manigen import inversion
 from manigen.datasets.own import read_picture
 from manigen.errors import ManigenError
 from manigen.figures import pictures
-from manigen.live.engine import one_thread
 from manigen.live.library import Opened
+from manigen.threads import one_thread
 from manigen.ui import walks
 from manigen.ui.text import card_text, text
 
