@@ -88,6 +88,20 @@ def one(
     figures = folder.with_suffix(".held-out.json" if given.held_out else ".json")
     if figures.is_file():
         return files.read_json(figures)
+    begun, generator = trained(given, family, seed, folder, changes)
+    say(f"{folder.name}: measuring")
+    begun.choose_sampler(generator, lambda stage: None)
+    against = begun.held_out if given.held_out else begun.test
+    found = measures.flat(measures.report(generator, begun.train, against, seed, MEASURED))
+    found |= {"seconds": round(begun.training.seconds, 1), "images": begun.training.seen}
+    files.write_json(figures, found)
+    return found
+
+
+def trained(
+    given: argparse.Namespace, family: str, seed: int, folder: Path, changes: Mapping[str, Any] | None = None
+) -> tuple[recipe.Run, Any]:
+    """Train one run in its folder, or go on with it, and return it with its generator."""
     known = {knob.name for knob in models.card_of(family).knobs}
     plan = recipe.Recipe(
         family,
@@ -107,15 +121,9 @@ def one(
         if step.index % 500 == 0:
             begun.save()
             say(f"{folder.name}: {step.seen:,} of {step.budget:,} pictures, {step.remaining_seconds:.0f} s left")
-    say(f"{folder.name}: measuring")
     generator = begun.finished or begun.training.finish()
     generator.name = folder.name
-    begun.choose_sampler(generator, lambda stage: None)
-    against = begun.held_out if given.held_out else begun.test
-    found = measures.flat(measures.report(generator, begun.train, against, seed, MEASURED))
-    found |= {"seconds": round(begun.training.seconds, 1), "images": begun.training.seen}
-    files.write_json(figures, found)
-    return found
+    return begun, generator
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ was chosen; a benchmark takes the odd ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,13 @@ class Ground:
         """What the model's own reconstructions of the ends score."""
         return self.far(np.asarray(self.generator.decode(np.concatenate([self.starts, self.ends]))))
 
+    def pictures(self, ways: list[paths.Trace]) -> np.ndarray:
+        """Return the pictures (k, frames, c, h, w) along k walks."""
+        return np.stack([np.asarray(self.generator.decode(way.codes)) for way in ways])
+
     def judge(self, ways: list[paths.Trace]) -> dict[str, float]:
         """Return what walks are worth: all figures are means over pairs."""
-        x = np.stack([np.asarray(self.generator.decode(way.codes)) for way in ways])
+        x = self.pictures(ways)
         steps = np.linalg.norm(np.diff(x.reshape(*x.shape[:2], -1), axis=1), axis=2)
         length = steps.sum(axis=1)
         middle = np.linspace(FRAMES // 4, FRAMES - 1 - FRAMES // 4, SEEN).round().astype(int)
@@ -139,15 +143,19 @@ def ground(
 
 
 def choose(
-    on: Ground, shown: Ground | None = None, progress: Callable[[str], None] = lambda words: None
+    on: Ground,
+    shown: Ground | None = None,
+    progress: Callable[[str], None] = lambda words: None,
+    grid: Iterable[tuple[str, dict[str, Any]]] = GRID,
 ) -> dict[str, Any]:
     """Return what a model's card says of its walks: the best kind, its knobs, the reason, and every kind's figures.
 
-    The kind and its knobs are chosen `on` one ground; the figures are those on the ground that is `shown`, where one is
-    given, else on the same. Kinds a model cannot walk (no ensemble, no fog; no critic, no ruler of one) are left out.
+    The kind and its knobs are chosen from the `grid`, whose first is the straight line, `on` one ground; the figures
+    are those on the ground that is `shown`, where one is given, else on the same. Kinds a model cannot walk (no
+    ensemble, no fog; no critic, no ruler of one) are left out.
     """
     tried = []
-    for kind, knobs in GRID:
+    for kind, knobs in grid:
         if able(on.generator, kind, knobs):
             progress(f"walking {kind} " + " ".join(f"{name} {value}" for name, value in knobs.items()))
             tried.append((kind, knobs, on.judge(on.walk(kind, knobs))))
