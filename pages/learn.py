@@ -95,7 +95,10 @@ components.mount(
     on_presenting_change=take_presenting,
 )
 if name:
-    given, formula = dict(answers.keeper().of(name)), teaching.formula(lessons.open_lesson(name).lesson.formula)
+    given, formula = (
+        dict(answers.keeper().of(name)),
+        teaching.formula(lessons.open_lesson(name).lesson.formula_in(language())),
+    )
     with st.container(horizontal=True, key="learn-files"):
         for kind in ("sheet", "worksheet", "teacher"):
             st.download_button(

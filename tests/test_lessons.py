@@ -19,7 +19,7 @@ import pytest
 from manigen import files, lessons
 from manigen.datasets import bars
 from manigen.errors import BadFile, BadInput, ManigenError
-from manigen.lessons import _bench, _duel, _prepare, _sheets, _svg, _wire, forger
+from manigen.lessons import _bench, _duel, _duel_digits, _prepare, _sheets, _svg, _wire, forger
 from manigen.lessons.base import Plot, Scene, Words
 from manigen.live import protocol, scenes
 from manigen.ui import sheets, teaching
@@ -102,6 +102,20 @@ def test_a_lesson_says_the_same_in_both_languages(name: str) -> None:
         assert words.in_("en", numbers) and words.in_("zh", numbers)
         if re.search("[a-z]{4}", re.sub(r"\{.*?\}|Isomap|UMAP|beta", "", words.en)):
             assert re.search(r"[\u4e00-\u9fff]", words.zh), words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_teacher_reads_names_and_not_keys_and_a_formula_in_one_language(name: str) -> None:
+    lesson, numbers = module(name).lesson, lessons.numbers(name)
+    assert lesson.figures.keys() == numbers.keys()
+    for tongue, words in (("en", ENGLISH), ("zh", CHINESE)):
+        page = sheets.page("teacher", name, tongue, words, {}, [], teaching.formula(lesson.formula_in(tongue)))
+        rows = re.findall("<tr><td>(.*?)</td>", page)
+        assert len(rows) == len(set(rows)) == len(numbers), "no two figures of one name"
+        assert not [key for key in numbers if "_" in key and key in re.sub("<style>.*?</style>", "", page)]
+        if tongue == "zh":
+            assert all(re.search(r"[\u4e00-\u9fff]", row) for row in rows)
+            assert not re.search("<mtext>[^<]*[a-z]{4}", page), "words in the formula"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -357,6 +371,46 @@ def test_groups_are_counted_where_dots_are() -> None:
     assert _duel.found(np.repeat(_duel.centres(), 10, 0)) == 8
     assert _duel.found(np.repeat(_duel.centres()[:1], 80, 0)) == 1
     assert _duel.found(np.zeros((80, 2))) == 0
+
+
+@pytest.mark.parametrize("style", _duel_digits.STYLES)
+def test_the_games_over_digits_ship_as_they_are_trained(style: str) -> None:
+    """The first steps, trained again; an ink's tone is kept to within half of one."""
+    again = _duel_digits.Duel(style, 1)
+    for step in (0, _duel_digits.EVERY):
+        now, before = again.at(step), forger.seen_digits(style, step, 1)
+        assert np.abs(now["x"][: _duel_digits.SHOWN] - before["x"]).max() <= 0.6 / _duel_digits.TONES
+        assert np.abs(now["counts"] - before["counts"]).sum() <= 4
+
+
+def test_no_game_over_digits_is_trained_while_a_class_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_duel_digits.Duel, "_train", lambda duel: pytest.fail(f"{duel.style} {duel.seed} is trained"))
+    games = [(style, seed) for style in _duel_digits.STYLES for seed in range(_duel.GAMES)]
+    last = [forger.seen_digits(style, _duel.LAST, seed)["x"] for style, seed in games]
+    assert all(np.abs(one - other).max() > 0.5 for i, one in enumerate(last) for other in last[:i]), "eight games"
+
+
+def test_a_hasty_forger_of_digits_paints_one_sign_over_and_over_and_never_keeps_it() -> None:
+    x = {style: forger.recorded_digits(style, 0)["x"][5:] for style in _duel_digits.STYLES}
+    apart = {style: float(frames.std(1).mean()) for style, frames in x.items()}
+    assert apart["hasty"] < 0.6 * apart["fair"]
+    sign = x["hasty"].mean(1)
+    assert np.median(np.abs(sign[2:] - sign[:-2]).mean(1)) > np.median(
+        np.abs(x["fair"][2:] - x["fair"][:-2]).mean((1, 2))
+    )
+
+
+def test_a_forged_digit_is_read_as_the_nearest_real_one_where_one_is_near() -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    x, labels = _duel_digits.digits("test")
+    wanted = KNeighborsClassifier(1).fit(*_duel_digits.digits()).predict(x)
+    mine = _duel_digits.read(x)
+    assert (mine == wanted)[mine >= 0].all() and (labels == mine)[mine >= 0].mean() > 0.95
+    assert (mine >= 0).mean() == pytest.approx(_duel_digits.COMMON, abs=0.01)
+    assert (_duel_digits.read(np.random.default_rng(0).random((9, 64))) == -1).all(), "noise is no digit"
+    counts = _duel_digits.counted(np.array([3] * 40 + [7] * 40 + [1] + [-1] * 20))
+    assert counts.sum() == 101 and counts[10] == 20 and _duel_digits.found(counts) == 2
 
 
 def test_distances_of_a_turned_cloud_are_kept_and_those_of_noise_are_not() -> None:

@@ -74,6 +74,48 @@ class Turn:
             torch._foreach_addcdiv_(self.weights, slopes, sizes, -self.rate)
 
 
+def network(size: int, width: int, out: int, start: Any, last: Any = None) -> Any:
+    """Return three layers from `size` numbers to `out`, their weights drawn from the torch generator `start`; `last` comes after."""
+    from torch import nn
+
+    layers = [nn.Linear(size, width), nn.Linear(width, width), nn.Linear(width, out)]
+    for layer in layers:
+        tight = TIGHT if layer is layers[-1] else 1.0
+        nn.init.normal_(layer.weight, 0, tight * (2 / layer.in_features) ** 0.5, generator=start)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2], *([last] if last else []))
+
+
+def play(
+    forger: Any, critic: Any, real: Any, style: tuple[float, float, float], rng: np.random.Generator
+) -> Iterator[int]:
+    """Train the two against each other and yield before the first step and after every EVERY; `real(n, rng)` are real things (n, d)."""
+    import torch
+    from torch.nn.functional import softplus
+
+    penalty, critic_rate, forger_rate = style
+    turns = [Turn(forger, forger_rate), Turn(critic, critic_rate)]
+    yield 0
+    for step in range(1, LAST + 1):
+        for player in (1, 0):
+            x = torch.from_numpy(real(BATCH, rng)).requires_grad_(bool(player) and penalty > 0)
+            noise = torch.from_numpy(rng.standard_normal((BATCH, forger[0].in_features)).astype("f"))
+            made = forger(noise)
+            if player:
+                made = made.detach().requires_grad_(penalty > 0)
+            of_real, of_made = critic(x), critic(made)
+            if penalty > 0:
+                loss = softplus(of_made - of_real if player else of_real - of_made).mean()
+            else:
+                loss = (softplus(-of_real) + softplus(of_made)).mean() if player else softplus(-of_made).mean()
+            if player and penalty > 0:
+                slopes = torch.autograd.grad(of_real.sum() + of_made.sum(), (x, made), create_graph=True)
+                loss = loss + penalty / 2 * sum((slope**2).sum(1).mean() for slope in slopes)
+            turns[player].take(loss)
+        if step % EVERY == 0:
+            yield step
+
+
 class Duel:
     """One training, as far as it was asked for; what was seen of it is kept, every EVERY steps."""
 
@@ -93,57 +135,23 @@ class Duel:
 
     def _train(self) -> Iterator[dict[str, np.ndarray]]:
         import torch
-        from torch import nn
-        from torch.nn.functional import softplus
 
-        penalty, critic_rate, forger_rate = STYLES[self.style]
-        rng = numpy_stream(self.seed, 11)
         start = torch.Generator().manual_seed(self.seed)
-
-        def network(out: int) -> Any:
-            layers = [nn.Linear(2, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, out)]
-            for layer in layers:
-                tight = TIGHT if layer is layers[-1] else 1.0
-                nn.init.normal_(layer.weight, 0, tight * (2 / layer.in_features) ** 0.5, generator=start)
-                nn.init.zeros_(layer.bias)
-            return nn.Sequential(layers[0], nn.SiLU(), layers[1], nn.SiLU(), layers[2])
-
-        forger, critic = network(2), network(1)
-        turns = [Turn(forger, forger_rate), Turn(critic, critic_rate)]
+        forger, critic = network(2, WIDTH, 2, start), network(2, WIDTH, 1, start)
         fixed = torch.from_numpy(numpy_stream(self.seed, 12).standard_normal((DOTS, 2)).astype("f"))
         line = torch.linspace(-REACH, REACH, GRID)
         places = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2)
         quantiles = torch.linspace(-2.2, 2.2, NET)
         net = torch.stack(torch.meshgrid(quantiles, quantiles, indexing="xy"), -1).reshape(-1, 2)
-
-        def look() -> dict[str, np.ndarray]:
+        for _ in play(forger, critic, real, STYLES[self.style], numpy_stream(self.seed, 11)):
             with torch.no_grad():
                 field = critic(places).reshape(GRID, GRID)
-                return {
+                look = {
                     "dots": forger(fixed).numpy().astype(np.float16),
                     "field": (field - field.mean()).numpy().astype(np.float16),
                     "net": forger(net).reshape(NET, NET, 2).numpy().astype(np.float16),
                 }
-
-        yield look()
-        for step in range(1, LAST + 1):
-            for player in (1, 0):
-                x = torch.from_numpy(real(BATCH, rng)).requires_grad_(bool(player) and penalty > 0)
-                noise = torch.from_numpy(rng.standard_normal((BATCH, 2)).astype("f"))
-                made = forger(noise)
-                if player:
-                    made = made.detach().requires_grad_(penalty > 0)
-                of_real, of_made = critic(x), critic(made)
-                if penalty > 0:
-                    loss = softplus(of_made - of_real if player else of_real - of_made).mean()
-                else:
-                    loss = (softplus(-of_real) + softplus(of_made)).mean() if player else softplus(-of_made).mean()
-                if player and penalty > 0:
-                    slopes = torch.autograd.grad(of_real.sum() + of_made.sum(), (x, made), create_graph=True)
-                    loss = loss + penalty / 2 * sum((slope**2).sum(1).mean() for slope in slopes)
-                turns[player].take(loss)
-            if step % EVERY == 0:
-                yield look()
+            yield look
 
 
 @lru_cache(maxsize=len(STYLES) * GAMES)

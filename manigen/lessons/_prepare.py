@@ -56,6 +56,19 @@ def duel() -> dict[str, np.ndarray]:
     return kept
 
 
+def duel_digits() -> dict[str, np.ndarray]:
+    """Every game on digits that the sixth lesson offers, every twenty steps: pictures, and what the judge reads."""
+    from manigen.lessons import _duel, _duel_digits
+
+    kept: dict[str, np.ndarray] = {}
+    for style in _duel_digits.STYLES:
+        for seed in range(_duel.GAMES):
+            game = _duel_digits.duel(style, seed)
+            frames = [game.at(step) for step in range(0, _duel.LAST + 1, _duel_digits.EVERY)]
+            kept |= {f"{style}_{seed}_{name}": value for name, value in _duel_digits.packed(frames).items()}
+    return kept
+
+
 def forest() -> dict[str, np.ndarray]:
     """The forests of the eleventh lesson, grown on the codes of the network beside them, seed 0; and the mean squared error
     of their first 1, 2, 3, ... trees on MNIST's test pictures."""
@@ -104,6 +117,7 @@ ARRAYS = {
     "digits": digits,
     "trust": trust,
     "duel": duel,
+    "duel_digits": duel_digits,
     "forest": forest,
     "ways": ways,
     "planes": planes,

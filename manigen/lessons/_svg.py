@@ -24,6 +24,15 @@ def svg(plot: Plot, language: str) -> str:
     tall = SIDE if plot.square else SIDE * 0.45
     place = _place(plot, tall)
     parts = [part for layer in plot.layers for part in _layer(layer, place, tall, language)]
+    if (plot.x or plot.y) and plot.low and plot.high:
+        parts.append(f'<rect width="{SIDE:g}" height="{tall:g}" fill="none" stroke="{GREY}"/>')
+        for value, at in (
+            (plot.low[0], f'x="0" y="{tall + 16}"'),
+            (plot.high[0], f'x="{SIDE}" y="{tall + 16}" text-anchor="end"'),
+            (plot.low[1], f'x="-6" y="{tall}" text-anchor="end"'),
+            (plot.high[1], 'x="-6" y="11" text-anchor="end"'),
+        ):
+            parts.append(f"<text {at}>{value:g}</text>")
     for words, at in (
         (plot.x, f'x="{SIDE / 2}" y="{tall + 16}"'),
         (plot.y, f'x="{-tall / 2}" y="-6" transform="rotate(-90)"'),
@@ -34,6 +43,17 @@ def svg(plot: Plot, language: str) -> str:
     return (
         f'<svg viewBox="-24 -8 {SIDE + 32:g} {tall + 34:g}" width="{SIDE:g}" role="img" font-size="13" font-family="sans-serif">'
         f"<title>{title}</title>{''.join(parts)}</svg>"
+    )
+
+
+def legend(plot: Plot, language: str) -> str:
+    """Return what the plot's lines and dots stand for, as HTML: a stroke of each one's colour and its name."""
+    named = [layer for layer in plot.layers if isinstance(layer, Dots | Line) and layer.label]
+    return " &ensp; ".join(
+        f'<b style="color:{_colour(layer.colour)}">{"●" if isinstance(layer, Dots) else "━"}</b> '
+        f"{html.escape(layer.label.in_(language))}"
+        for layer in named
+        if layer.label
     )
 
 

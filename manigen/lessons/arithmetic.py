@@ -151,6 +151,25 @@ lesson = Lesson(
         "pure": say("Without what is typical of each digit", "去掉每个数字的典型部分"),
         "seed": say("Another digit", "换一个数字"),
     },
+    figures={
+        "examples": say("examples on each side", "每一边的例子数"),
+        "tried": say("other digits tried", "试过的其他数字"),
+        "step": say("strength added", "加上的强度"),
+        "thicker": say("share that gets thicker", "变粗的比例"),
+        "keeps": say("share that stays the same digit", "仍是同一数字的比例"),
+        "lost": say("share that becomes another digit", "变成别的数字的比例"),
+        "thicker_pure": say(
+            "without what is typical of each digit: share that gets thicker", "去掉各数字的典型之后：变粗的比例"
+        ),
+        "keeps_pure": say(
+            "without what is typical of each digit: share that stays the same",
+            "去掉各数字的典型之后：仍是同一数字的比例",
+        ),
+        "triples": say("sums A − B + C", "A − B + C 的次数"),
+        "analogy": say("sums of codes read as C's digit, share", "编码之和被认作 C 的数字的比例"),
+        "analogy_pixels": say("sums of pixels read as C's digit, share", "像素之和被认作 C 的数字的比例"),
+    },
+    formula_words={"thick": "粗", "thin": "细"},
 )
 
 
@@ -304,6 +323,7 @@ def scene(
             Number(say("Ink, white pixels", "墨迹（白像素）"), f"{ink(picture)[0]:.0f}"),
             Number(say("Distance to data", "与数据的距离"), f"{far:.2f} ×", _bench.level(far)),
         ),
+        ("aaccc", "aaccc", "bbbbb") if direction == "yours" else ("aaccc", "aaddd", "bbbbb"),
     )  # fmt: skip
 
 

@@ -63,11 +63,21 @@ class Lesson:
     shows: Mapping[str, Any]  # the knobs at which the scene shows what the reveal says
     checks: tuple[Question, ...]
     why: Words  # what is really going on
-    formula: str  # in LaTeX
+    formula: str  # in LaTeX; the words in it are English
     play_on: Words
     usually_wrong: Words  # for the teacher
     knobs: Mapping[str, Words] = field(default_factory=dict)  # a label for each knob, and for each choice "knob=choice"
-    plays: str = ""  # a knob that can be run through like a film
+    figures: Mapping[str, Words] = field(default_factory=dict)  # a name for each of the lesson's `numbers`
+    formula_words: Mapping[str, str] = field(default_factory=dict)  # the formula's words, in Chinese
+    plays: str = ""  # a knob that can be run through like a film, a step at a time, slowly, or at full speed
+    tick: float = 0.02  # how far a step takes it
+
+    def formula_in(self, language: str) -> str:
+        """Return the formula in LaTeX, its words in "en" or "zh"."""
+        formula = self.formula
+        for english, chinese in self.formula_words.items() if language == "zh" else ():
+            formula = formula.replace(rf"\text{{{english}}}", rf"\text{{{chinese}}}")
+        return formula
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------------
@@ -178,7 +188,12 @@ class Number:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be seen: panels in reading order, and figures under them."""
+    """What is to be seen: panels in reading order, and figures under them.
+
+    `layout` says where the panels lie on a wide page, a letter for each, the first "a": one text for each row, as in
+    ("aab", "ccc"). A row or a letter that is repeated makes its panels larger. Without it every panel has its own row.
+    """
 
     panels: tuple[Pictures | Plot, ...]
     figures: tuple[Number, ...] = ()
+    layout: tuple[str, ...] = ()

@@ -144,6 +144,20 @@ lesson = Lesson(
         "Many think that the right size of a code can be read off the estimated dimension. Show them the error at 16 and at 32.",
         "很多人以为编码的大小可以从估计的维数直接读出。请给他们看 16 和 32 时的误差。",
     ),
+    figures={
+        "pixels": say("pixels of a digit", "一个数字的像素数"),
+        "n": say("held-out digits the dimension is estimated from", "估计维数所用的留出数字"),
+        "dimension": say(
+            "dimension of real digits, by the two nearest neighbours", "真实数字的维数（由两个最近邻估计）"
+        ),
+        "mse_1": say("mean squared error through 1 number", "经过 1 个数的均方误差"),
+        "mse_2": say("mean squared error through 2 numbers", "经过 2 个数的均方误差"),
+        "mse_4": say("mean squared error through 4 numbers", "经过 4 个数的均方误差"),
+        "mse_16": say("mean squared error through 16 numbers", "经过 16 个数的均方误差"),
+        "mse_32": say("mean squared error through 32 numbers", "经过 32 个数的均方误差"),
+        "matches": say("straight directions (PCA) as good as 16 numbers", "与 16 个数一样好的直线方向（PCA）数"),
+        "saved": say("numbers saved by bending", "弯曲省下的个数"),
+    },
 )
 
 
@@ -204,7 +218,7 @@ def scene(size: int = 2, seed: int = 0) -> Scene:
         )
     )
     figures = (Number(say("Mean squared error", "均方误差"), f"{loss[SIZES.index(size)]:.4f}"),)
-    return Scene(tuple(panels), figures)
+    return Scene(tuple(panels), figures, ("a", "b", "c", "c", "c"))
 
 
 def numbers() -> dict[str, Any]:

@@ -160,6 +160,22 @@ lesson = Lesson(
         "“Only networks can generate.” On a plane a forest paints as well ({forest_2:.4f} against {net_2:.4f}); what a network has over it is many directions and a slope.",
         "“只有网络才能生成。”在平面上森林画得一样好（{forest_2:.4f} 对 {net_2:.4f}）；网络胜过它的，是许多方向和坡度。",
     ),
+    figures={
+        "trees": say("trees", "树的棵数"),
+        "leaves": say("leaves of a tree", "一棵树的叶子数"),
+        "net_2": say("network's mean squared error, 2 numbers", "网络的均方误差，2 个数"),
+        "net_16": say("network's mean squared error, 16 numbers", "网络的均方误差，16 个数"),
+        "forest_2": say("forest's mean squared error, 2 numbers", "森林的均方误差，2 个数"),
+        "forest_16": say("forest's mean squared error, 16 numbers", "森林的均方误差，16 个数"),
+        "worse": say("forest's error over the network's, 16 numbers", "森林与网络的误差之比，16 个数"),
+        "one_2": say("one tree's mean squared error, 2 numbers", "一棵树的均方误差，2 个数"),
+        "jumps_1": say("jumps between two digits, one tree", "两个数字之间的跳变，一棵树"),
+        "jumps_all": say("jumps between two digits, all trees", "两个数字之间的跳变，所有树"),
+        "searched": say("pairs between which a shortest way is searched", "搜索最短路的数字对"),
+        "settled_net": say("searches that settle, network", "收敛的搜索，网络"),
+        "settled_forest": say("searches that settle, forest", "收敛的搜索，森林"),
+    },
+    formula_words={"box ": "盒 ", " almost everywhere": " 几乎处处"},
 )
 
 
@@ -282,7 +298,7 @@ def scene(trees: int = 20, at: float = 0.5, size: int = 2, seed: int = 0) -> Sce
             Pictures(
                 say("The same code, painted by", "同一个编码，画的是"),
                 pair,
-                1 if flat else 2,
+                2,
                 (network, forest),
                 large=True,
             ),
@@ -314,6 +330,7 @@ def scene(trees: int = 20, at: float = 0.5, size: int = 2, seed: int = 0) -> Sce
                 help=say("of the forest's picture, on this way", "森林的图片，在这条路上"),
             ),
         ),
+        (*["ab"] * 5, "cc", "dd", *["ee"] * 4) if flat else (*["add"] * 6, "bbb", "ccc"),
     )
 
 

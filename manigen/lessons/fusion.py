@@ -58,6 +58,14 @@ card = Card(
     facts={"number": 7, "minutes": 8},
 )
 
+MEASURED = {
+    "half": say("half-way pictures: distance from real ones", "半路图片：与真实图片的距离"),
+    "draws": say("draws: distance from real ones", "抽样：与真实图片的距离"),
+    "kept": say("order of distances kept", "保持的距离次序"),
+    "uneven": say("how unevenly a step counts", "一步的不均匀程度"),
+    "mse": say("mean squared error on held-out digits", "留出数字的均方误差"),
+}
+
 lesson = Lesson(
     title=say("Fusion", "融合"),
     sentence=say(
@@ -178,6 +186,20 @@ lesson = Lesson(
         "look=error": say("held-out digits", "留出的数字"),
         "seed": say("Other digits", "换一批数字"),
     },
+    figures={
+        "images": say("pictures seen in training", "训练看过的图片数"),
+        "seeds": say("seeds", "种子数"),
+        **{
+            f"{small}{key}_{off}": say(f"{what.en}, {without.en}{whose.en}", f"{what.zh}，{without.zh}{whose.zh}")
+            for key, what in MEASURED.items()
+            for off, without in (
+                ("full", say("all terms", "各项都在")),
+                *((off, words) for off, (_, words) in TERMS.items()),
+            )
+            for small, whose in (("", say("", "")), ("small_", say("; the small model here", "；这里的小模型")))
+        },
+    },
+    formula_words={"surface": "曲面", "critic": "评论家", "ruler": "尺子", "evenness": "均匀"},
 )
 
 
@@ -291,7 +313,8 @@ def scene(off: str = "nothing", look: str = "between", seed: int = 0) -> Scene:
             square=False,
         )
     )
-    return Scene(tuple(panels), tuple(_figures(off, figure)))
+    layout = {1: ("a",), 2: ("a", "a", "b", "b", "b"), 3: ("ab", "cc")}[len(panels)]
+    return Scene(tuple(panels), tuple(_figures(off, figure)), layout)
 
 
 def _figures(off: str, figure: str) -> list[Number]:

@@ -156,6 +156,18 @@ lesson = Lesson(
         "Many say that a VAE has no holes. Let them count: the judge is unsure of {vae:.0%} of its draws from the bell.",
         "很多人说 VAE 没有空洞。让他们数一数：从正态分布里抽出的图片，评委有 {vae:.0%} 拿不准。",
     ),
+    figures={
+        "d": say("numbers in a code", "一个编码里的个数"),
+        "draws": say("draws of each kind", "每种抽样的次数"),
+        "real": say("judge unsure of real digits, share", "评委拿不准的真实数字比例"),
+        "bell": say("unsure of the autoencoder's draws from one bell", "自编码器从一个钟形抽样，拿不准的比例"),
+        "vae": say("unsure of the variational autoencoder's draws", "变分自编码器抽样，拿不准的比例"),
+        "fitted": say(
+            "unsure of the autoencoder's draws from a fitted mixture", "自编码器从拟合的混合分布抽样，拿不准的比例"
+        ),
+        "mse_1": say("mean squared error on the plane, beta 1", "平面上的均方误差，beta 1"),
+        "mse_4": say("mean squared error on the plane, beta 4", "平面上的均方误差，beta 4"),
+    },
 )
 
 
@@ -241,6 +253,7 @@ def scene(model: str = "autoencoder", x: float = 0.3, y: float = 0.3, pins: str 
             Number(say("Distance to data", "与数据的距离"), f"{far:.2f} ×", _bench.level(far)),
             Number(say("Unsure of", "拿不准"), f"{int(doubtful.sum())} / 16"),
         ),
+        ("ab", "ab", "cb", "cb", "cb"),
     )
 
 

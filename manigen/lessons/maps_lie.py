@@ -163,6 +163,25 @@ lesson = Lesson(
         "colour=torn": say("torn from its own", "与近邻的撕裂"),
         "again": say("Another seed", "另一个种子"),
     },
+    figures={
+        "true": say("widest to narrowest group, in truth", "最宽与最窄组之比，真实"),
+        "seen": say("widest to narrowest group, on the t-SNE map", "最宽与最窄组之比，t-SNE 地图上"),
+        "usual": say("perplexity, usual", "困惑度，通常"),
+        "least": say("perplexity, smallest", "困惑度，最小"),
+        "islands": say("islands in noise, smallest perplexity", "噪声中的岛，最小困惑度"),
+        "islands_usual": say("islands in noise, usual perplexity", "噪声中的岛，通常困惑度"),
+        "fellows": say("nearest neighbours looked at", "所看的最近邻个数"),
+        "near_tsne": say("codes: neighbours kept by t-SNE", "编码：t-SNE 保住的邻居"),
+        "near_pca": say("codes: neighbours kept by PCA", "编码：PCA 保住的邻居"),
+        "far_tsne": say("codes: order of distances kept by t-SNE", "编码：t-SNE 保持的距离次序"),
+        "far_pca": say("codes: order of distances kept by PCA", "编码：PCA 保持的距离次序"),
+        "moved": say("how far two seeds' t-SNE maps lie apart", "两个种子的 t-SNE 地图相差多少"),
+        "intruders_pca": say("codes: intruders on PCA's map", "编码：PCA 地图上的外来者"),
+        "torn_pca": say("codes: torn on PCA's map", "编码：PCA 地图上的撕裂"),
+        "intruders_tsne": say("codes: intruders on t-SNE's map", "编码：t-SNE 地图上的外来者"),
+        "torn_tsne": say("codes: torn on t-SNE's map", "编码：t-SNE 地图上的撕裂"),
+    },
+    formula_words={"perplexity": "困惑度"},
 )
 
 
@@ -301,7 +320,7 @@ def scene(
     ]
     if cloud == "blobs":
         figures.append(Number(say("Widest to narrowest", "最宽比最窄"), f"{widest(p):.1f} ×"))
-    return Scene(tuple(panels), tuple(figures))
+    return Scene(tuple(panels), tuple(figures), ("ab"[: len(panels)],))
 
 
 def numbers() -> dict[str, Any]:

@@ -143,6 +143,20 @@ lesson = Lesson(
         "cloud=bar": say("turning bar", "转动的横条"),
         "seed": say("Another pair", "换一对"),
     },
+    figures={
+        "good": say("neighbours, well chosen", "邻居数，合适时"),
+        "bad": say("neighbours, too many", "邻居数，过多时"),
+        "most": say("neighbours, most offered", "邻居数，最多时"),
+        "kept_good": say(
+            "roll: order of distances Isomap keeps, well chosen", "瑞士卷：Isomap 保持的距离次序，邻居合适"
+        ),
+        "kept_bad": say("roll: order of distances Isomap keeps, too many", "瑞士卷：Isomap 保持的距离次序，邻居过多"),
+        "kept_pca": say("roll: order of distances PCA keeps", "瑞士卷：PCA 保持的距离次序"),
+        "kept_bar": say(
+            "bar: order of distances Isomap keeps, most neighbours", "横条：Isomap 保持的距离次序，邻居最多"
+        ),
+    },
+    formula_words={"sheet": "面"},
 )
 
 
@@ -245,6 +259,7 @@ def scene(neighbours: int = 10, method: str = "isomap", cloud: str = "roll", see
                 "near" if keeps > 0.9 else "edge" if keeps > 0.6 else "far",
             ),
         ),
+        ("ab",),
     )
 
 

@@ -145,6 +145,17 @@ lesson = Lesson(
         "hills=stretch": say("stretch (magnification factor)", "拉伸（放大因子）"),
         "seed": say("Another pair", "换一对"),
     },
+    figures={
+        "pairs": say("pairs of digits", "数字对数"),
+        "fear": say("fear of the empty", "惧怕空旷"),
+        "sure_straight": say("judge's belief in the middle half: straight", "评委对中间一半的把握：直线"),
+        "sure_great_circle": say("judge's belief: great circle", "评委的把握：大圆"),
+        "sure_pullback": say("judge's belief: shortest in pictures", "评委的把握：图片最短"),
+        "sure_graph": say("judge's belief: along real codes", "评委的把握：沿真实编码"),
+        "sure_density": say("judge's belief: fear of the empty", "评委的把握：惧怕空旷"),
+        "longer": say("surest way, length over the straight one's", "最可靠的路，与直线的长度之比"),
+        "shorter": say("shortest in pictures, length over the straight one's", "图片最短的路，与直线的长度之比"),
+    },
 )
 
 
@@ -280,7 +291,7 @@ def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int 
         Number(name, f"{shown[kind][1]:.0%}", help=say("The judge's belief in the middle half", "评委对中间一半的把握"))
         for kind, name in KINDS.items()
     )
-    return Scene((plane, *films), figures)
+    return Scene((plane, *films), figures, (*"aaaaaa", *"bcdef"))
 
 
 def measured() -> tuple[dict[str, float], dict[str, float]]:

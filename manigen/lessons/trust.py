@@ -156,6 +156,22 @@ lesson = Lesson(
         "Students ask for one score. Let them defend a model that is always right and never varied, then one that is the reverse.",
         "学生总想要一个总分。让他们先为“总是对、从不变”的模型辩护，再为相反的模型辩护。",
     ),
+    figures={
+        "count": say("draws, and real pictures", "抽样数与真实图片数"),
+        "fellows": say("neighbours that reach is measured by", "衡量范围所用的邻居数"),
+        "tame": say("spread pulled together to", "收拢到的离散程度"),
+        "precision": say("precision at full spread", "完整离散的精确率"),
+        "recall": say("recall at full spread", "完整离散的召回率"),
+        "tame_precision": say("precision pulled together", "收拢后的精确率"),
+        "tame_recall": say("recall pulled together", "收拢后的召回率"),
+        "real_precision": say("precision of real pictures", "真实图片的精确率"),
+        "real_recall": say("recall of real pictures", "真实图片的召回率"),
+        "memorised": say(
+            "draws nearer to a training picture than to an unseen one, share",
+            "离训练图片比离没见过的图片更近的抽样比例",
+        ),
+    },
+    formula_words={"precision": "精确率"},
 )
 
 
@@ -279,6 +295,7 @@ def _spread_scene(spread: float, seed: int) -> Scene:
     return Scene(
         (Pictures(say("Draws at this spread", "这个离散程度的抽样"), x, 8), plot),
         (Number(say("Precision", "精确率"), f"{precision:.2f}"), Number(say("Recall", "召回率"), f"{recall:.2f}")),
+        ("ab",),
     )
 
 

@@ -148,6 +148,17 @@ lesson = Lesson(
         "Many take the dimension of the space (pixels) or of the flat hull (PCA) for that of the manifold. Ask: how many knobs?",
         "很多人把空间的维数（像素）或平坦外壳的维数（PCA）当成流形的维数。请问他们：有几个旋钮？",
     ),
+    figures={
+        "pixels": say("pixels of a picture", "一张图片的像素数"),
+        "kept": say("share of the differences to be held", "要保住的差异比例"),
+        "flat": say("straight directions that hold it", "保住它所需的直线方向数"),
+        "curved": say("dimension, by the two nearest neighbours", "维数（由两个最近邻估计）"),
+        "off": say(
+            "half-way: its distance from every bar, in turns by the step below",
+            "半路图片与所有横条的距离，以下面的转动为单位",
+        ),
+        "step": say("that turn, degrees", "转动的角度（度）"),
+    },
 )
 
 
@@ -215,6 +226,7 @@ def scene(angle: float = 30.0, thickness: float = 4.0, between: float = 0.0) -> 
             Plot(title, (*layers, *marks), alt, tall=True),
         ),
         figures if between > 0 else (),
+        ("abb",),
     )
 
 

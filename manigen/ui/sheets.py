@@ -25,12 +25,12 @@ h1 { font-size: 1.7em; margin: 0 0 .2em; } h2 { font-size: 1.12em; margin: 1.6em
 .question { break-inside: avoid; margin-bottom: 20px; } .question p { margin: .3em 0; }
 ol.options { list-style: none; padding: 0; margin: .4em 0; } ol.options li { padding: 3px 0 3px 1.7em; text-indent: -1.7em; } ol.options b { display: inline-block; width: 1.7em; text-indent: 0; }
 li.right { font-weight: 650; } li.right::after { content: " ✓"; color: #1a7a3c; } li.chosen b { width: 1.4em; margin-right: .3em; outline: 2px solid #4338b8; border-radius: 50%; text-align: center; }
-.because, .note, figcaption, footer { color: #4b5160; } .scene { display: flex; flex-wrap: wrap; gap: 18px; } .scene, .evidence, tr { break-inside: avoid; } figure { margin: 0; }
+.because, .note, figcaption, footer { color: #4b5160; } footer { break-before: avoid; } .scene { display: flex; flex-wrap: wrap; gap: 18px; } .scene, .evidence, tr { break-inside: avoid; } figure { margin: 0; } figure.plot { flex: 1 1 300px; max-width: 440px; } figure svg { width: 100%; height: auto; }
 figure img { image-rendering: pixelated; max-width: 100%; background: #000; } .lines { height: 5.4em; background: repeating-linear-gradient(transparent 0 1.7em, #bbb 1.7em calc(1.7em + 1px)); }
-table { border-collapse: collapse; } td { border-bottom: 1px solid #ddd; padding: 2px 16px 2px 0; font-variant-numeric: tabular-nums; } math { font-size: 1.1em; }
-@media print { body { font-size: 13.5px; margin: 0; padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+table { border-collapse: collapse; } td { border-bottom: 1px solid #ddd; padding: 1px 16px 1px 0; font-variant-numeric: tabular-nums; } math { font-size: 1.1em; }
+@media print { body { font-size: 13px; line-height: 1.45; margin: 0; padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
-SCREENS = 460  # pixels that a row of pictures on paper is wide at most
+SCREENS = 680  # pixels that a row of pictures on paper is wide at most
 
 
 def page(
@@ -83,7 +83,8 @@ def page(
         )
         parts.append(f"<h2>{safe(words['learn_step_why'])}</h2><p>{safe(lesson.why.in_(tongue, numbers))}</p>{formula}")
         rows = "".join(
-            f"<tr><td>{safe(key)}</td><td>{safe(_figure(value))}</td></tr>" for key, value in numbers.items()
+            f"<tr><td>{safe(lesson.figures[key].in_(tongue))}</td><td>{safe(_figure(value))}</td></tr>"
+            for key, value in numbers.items()
         )
         parts.append(f"<h2>{safe(words['learn_sheet_figures'])}</h2><table>{rows}</table>")
     card = module.card
@@ -117,9 +118,12 @@ def _evidence(name: str, knobs: Mapping[str, Any], tongue: str, words: Mapping[s
     settings = lessons.cards()[name].settings(knobs)
     labels = lessons.open_lesson(name).lesson.knobs
     said = [
-        f"{labels[key].in_(tongue) if key in labels else key} = "
+        words["learn_seed"].format(seed=value)
+        if key == "seed"
+        else f"{labels[key].in_(tongue) if key in labels else key} = "
         f"{labels[choice].in_(tongue) if (choice := f'{key}={value}') in labels else _figure(value)}"
         for key, value in settings.items()
+        if value != ""
     ]
     about = f"{words['learn_sheet_settings']}: {', '.join(said)}"
     scene = drawn(lessons.scene(name, dict(knobs)), tongue, words)
@@ -143,7 +147,11 @@ def drawn(scene: Scene, tongue: str, words: Mapping[str, str], panels: int | Non
 def _panel(panel: Pictures | Plot, tongue: str, words: Mapping[str, str]) -> str:
     title = panel.title.in_(tongue)
     if isinstance(panel, Plot):
-        return f"<figure><figcaption>{html.escape(title)}</figcaption>{_svg.svg(panel, tongue)}</figure>"
+        keys = _svg.legend(panel, tongue)
+        foot = f"<figcaption>{keys}</figcaption>" if keys else ""
+        return (
+            f"<figure class=plot><figcaption>{html.escape(title)}</figcaption>{_svg.svg(panel, tongue)}{foot}</figure>"
+        )
     columns = panel.columns or len(panel.x)
     scale = max(1, min(6, SCREENS // (columns * panel.x.shape[2])))
     data = base64.b64encode(pictures.png(pictures.sheet(panel.x, columns), scale)).decode()

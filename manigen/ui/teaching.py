@@ -97,12 +97,13 @@ def told(name: str, tongue: str) -> dict[str, Any]:
         "shows": dict(lesson.shows),
         "checks": [question(check) for check in lesson.checks],
         "why": lesson.why.in_(tongue, numbers),
-        "formula": formula(lesson.formula),
+        "formula": formula(lesson.formula_in(tongue)),
         "reference": card.reference,
         "link": card.link,
         "playOn": lesson.play_on.in_(tongue, numbers),
         "knobs": [knob(of) for of in card.knobs],
         "plays": lesson.plays,
+        "tick": lesson.tick,
         "source": inspect.getsource(module.scene),
     }
 

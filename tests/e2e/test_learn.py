@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,42 @@ FAINT = """() => {
   }
   return faint;
 }"""
+
+
+# What a teacher's screen does not show of a step, or too small: knobs, panels, figures, the way on, words cut off,
+# pictures of less than 28 pixels, plots of less than 100.
+BEYOND = """() => {
+  const seen = (selector) => [...document.querySelectorAll(`.mg-learn :is(${selector})`)].filter((node) =>
+    node.checkVisibility());
+  const name = (node) => `${node.className} ${node.textContent.slice(0, 40)}`;
+  const box = (node) => node.getBoundingClientRect();
+  return [
+    ...seen(".mg-knob, .mg-panels figure, .mg-cell, .mg-figures > div, .mg-turn button, .mg-option").filter((node) =>
+      box(node).top < 0 || box(node).left < 0 || box(node).bottom > innerHeight || box(node).right > innerWidth),
+    ...seen(".mg-words, .mg-panels figure, .mg-picture-grid").filter((node) =>
+      node.scrollHeight > node.clientHeight + 1),
+    ...seen(".mg-cell").filter((node) => box(node).width < 28),
+    ...seen(".mg-plot-canvas").filter((node) => box(node).height < 100),
+  ].map(name);
+}"""
+
+
+def is_on_one_screen(one: Any, where: str, before_a_class: bool = True) -> None:
+    """At 1280 x 720, in the page and before a class: all that can be turned, and all that moves, is in sight."""
+    size = one.page.viewport_size
+    one.page.set_viewport_size({"width": 1280, "height": 720})
+    for presenting in (False, True)[: 1 + before_a_class]:
+        if presenting:
+            one.page.locator(".mg-present").click()
+            one.page.wait_for_selector(".mg-presenting")
+        one.page.wait_for_selector('.mg-fitted .mg-scene[aria-busy="false"]')
+        with contextlib.suppress(Exception):  # what it still waits for is told below
+            one.page.wait_for_function(f"() => ({BEYOND})().length === 0", timeout=5000)
+        assert one.page.evaluate(BEYOND) == [], (where, "presenting" if presenting else "")
+    if before_a_class:
+        one.page.keyboard.press("Escape")
+        one.page.wait_for_selector(".mg-learn:not(.mg-presenting)")
+    one.page.set_viewport_size(size)
 
 
 def go_on(one: Any, step: str) -> None:
@@ -84,6 +121,8 @@ def run_through(one: Any, name: str, tongue: str, looks: tuple[str, ...]) -> Non
             one.page.wait_for_selector(SHOWN)
         if step in looks:
             is_clear(one, step)
+        if step in ("predict", "try", "reveal"):
+            is_on_one_screen(one, f"{name} {step} {tongue}", tongue == "en" or step == "reveal")
 
     one.page.wait_for_selector(".mg-option")
     arrive("predict")
@@ -133,6 +172,40 @@ def test_a_slider_of_a_lesson_moves_the_picture_while_it_is_held(visit: Callable
     one.page.mouse.up()
     assert len(seen) == 3
     one.until("() => location.search.includes('angle')")
+
+
+def test_a_game_is_stepped_slowed_run_and_paused_by_button_and_by_key(visit: Callable[..., Any]) -> None:
+    one = visit("/learn?lesson=forger&step=try&knobs=look:digits&present=1", width=1280, height=720)
+    one.page.wait_for_selector(SHOWN)
+    step, slow, run = (one.page.get_by_role("button", name=name) for name in ("Step:", "Slow:", "Run:"))
+    now = "Number(document.querySelector('output[for=knob-step]').textContent)"
+    still = "() => !document.querySelector('.mg-player [aria-pressed=true]')"
+    first = one.picture(".mg-picture-panel canvas")
+    step.click()
+    one.until(f"() => {now} === 20")
+    one.page.wait_for_function(
+        "(was) => document.querySelector('.mg-picture-panel canvas').toDataURL() !== was", arg=first
+    )
+    slow.click()
+    one.until(f"() => document.querySelectorAll('.mg-player [aria-pressed=true]').length === 1 && {now} > 20")
+    run.click()  # at once at full speed
+    one.page.wait_for_selector('.mg-play[aria-label^="Run"][aria-pressed="true"]')
+    run.click()
+    one.until(still)
+    one.page.locator("#knob-step").focus()
+    one.page.keyboard.press("Home")
+    one.until(f"() => {now} === 0")
+    one.page.keyboard.press("s")
+    one.until(f"() => {now} === 20")
+    one.page.keyboard.press("Space")
+    one.until(f"() => {now} > 20")
+    one.page.keyboard.press("Space")
+    one.until(still)
+    one.page.keyboard.press("End")
+    one.until(f"() => {now} === 800")
+    one.page.keyboard.press("s")
+    one.until(f"() => {now} === 0")
+    assert one.page.get_attribute(".mg-learn", "data-step") == "try", "space on a slider does not turn the page"
 
 
 def test_a_link_opens_the_same_picture_for_everybody(visit: Callable[..., Any]) -> None:

@@ -8,6 +8,9 @@ import { SceneView } from "./scene.js";
 
 const STEPS = ["predict", "try", "reveal", "check", "why", "play", "end"];
 const LETTERS = "ABCDEFG";
+const WIDE = matchMedia("(min-width: 981px)");
+// How large the words are, best first, and whether the knobs lie over the pictures, where the words need the room under them.
+const FITS = [[1, false], [0.94, false], [1, true], [0.94, true], [0.88, true], [0.82, true], [0.76, true]];
 
 class Learn {
   constructor(host) {
@@ -19,6 +22,10 @@ class Learn {
     this.onKey = (event) => this.key(event);
     addEventListener("keydown", this.onKey);
     this.clock = setInterval(() => this.tick(), 1000);
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(this.root);
+    this.onSize = () => this.fit();
+    addEventListener("resize", this.onSize);
   }
 
   update({ data, setStateValue }) {
@@ -37,7 +44,7 @@ class Learn {
     if (same) return this.settle();
     this.answers = { ...data.lesson.answers };
     this.values = Object.fromEntries(this.lesson.knobs.map((knob) => [knob.name, knob.value]));
-    this.step = this.allowed(STEPS.includes(data.step) ? data.step : "predict");
+    this.step = this.allowed(STEPS.includes(data.step) ? data.step : "predict", data.present);
     this.began = Date.now();
     this.open();
     this.root.scrollIntoView({ block: "start" });
@@ -86,15 +93,15 @@ class Learn {
     this.root.replaceChildren(
       element("header", "mg-lesson-head", [leave, element("h1", "", [lesson.title]), this.timer, this.presenter]),
       this.rail,
-      element("div", "mg-lesson-body", [
-        element("div", "mg-left", [this.words, element("footer", "mg-turn", [this.back, this.next])]), this.scene.element]),
+      this.body = element("div", "mg-lesson-body", [
+        element("div", "mg-left", [this.words, this.turn = element("footer", "mg-turn", [this.back, this.next])]), this.scene.element]),
       this.notice.element, this.blank);
     this.show();
   }
 
   // A prediction comes before everything else; a class that is shown the lesson predicts by hands.
-  allowed(step) {
-    return this.answers.prediction === undefined && !this.presenting && !this.data.present ? "predict" : step;
+  allowed(step, presenting = this.presenting) {
+    return this.answers.prediction === undefined && !presenting ? "predict" : step;
   }
 
   go(by) {
@@ -109,7 +116,8 @@ class Learn {
     this.step = step;
     this.show();
     this.words.focus({ preventScroll: true });
-    if (!this.presenting) this.root.scrollIntoView({ block: "start" });
+    if (this.presenting) this.root.scrollTop = 0;
+    else this.root.scrollIntoView({ block: "start" });
     this.send("place", { step, knobs: this.values, words: false });
   }
 
@@ -132,6 +140,19 @@ class Learn {
     this.root.dataset.lesson = lesson.name;
     this.scene.element.hidden = step === "check" || step === "end";
     if (!this.scene.element.hidden) this.dress();
+    this.fit();
+  }
+
+  // On a wide page a step with a scene is one screen: words, knobs and all that moves, with nothing to scroll to.
+  fit() {
+    const fitted = WIDE.matches && Boolean(this.lesson) && !this.scene.element.hidden;
+    this.root.classList.toggle("mg-fitted", fitted);
+    if (!fitted) return;
+    FITS.some(([size, over]) => {
+      this.root.classList.toggle("mg-over", over);
+      this.body.style.setProperty("--type", size);
+      return this.words.scrollHeight <= this.words.clientHeight + 1 && this.turn.getBoundingClientRect().bottom <= this.body.getBoundingClientRect().bottom + 1;
+    });
   }
 
   // The scene as this step needs it.
@@ -283,6 +304,8 @@ class Learn {
   destroy() {
     clearInterval(this.clock);
     removeEventListener("keydown", this.onKey);
+    removeEventListener("resize", this.onSize);
+    this.sizes.disconnect();
     document.documentElement.classList.remove("mg-presented");
     this.scene?.destroy();
     this.root.remove();

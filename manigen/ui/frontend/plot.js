@@ -85,7 +85,12 @@ export class PlotView {
     const box = { left, top: PAD, width: width - left - PAD, height: height - PAD - bottom };
     if (this.solid) return this.turned(box);
     let [x0, y0, x1, y1] = this.bounds();
-    if (this.panel.square) {
+    if (this.panel.square && this.panel.low && (this.panel.x || this.panel.y)) {
+      // Axes keep their ends: the frame is as large as fits, one unit as long to the side as upwards.
+      const unit = Math.max((x1 - x0) / box.width, (y1 - y0) / box.height);
+      const [w, h] = [(x1 - x0) / unit, (y1 - y0) / unit];
+      Object.assign(box, { left: box.left + (box.width - w) / 2, width: w, height: h });
+    } else if (this.panel.square) {
       // One unit is as long to the side as upwards.
       const unit = Math.max((x1 - x0) / box.width, (y1 - y0) / box.height);
       const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
@@ -261,7 +266,7 @@ export class PlotView {
         pen.fillText(tidy(frame.y0), box.left - 6, box.top + box.height);
       }
       pen.save();
-      pen.translate(this.letters * 1.1, box.top + box.height / 2);
+      pen.translate(box.left - 58 + this.letters * 1.1, box.top + box.height / 2);
       pen.rotate(-Math.PI / 2);
       pen.textAlign = "center";
       pen.fillText(this.panel.y, 0, 0);

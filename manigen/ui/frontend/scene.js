@@ -5,7 +5,8 @@ import { element, fill, icon } from "./parts.js";
 import { PlotView } from "./plot.js";
 
 const STOPS = 240; // of a slider of real numbers
-const LASTS = 14000; // ms that playing through a knob takes
+const LASTS = 14000; // ms that running through a knob takes
+const GAP = 8; // pixels between two pictures on a wide page
 const REST = 500; // ms without a turn, after which the knobs are at rest
 
 export class SceneView {
@@ -67,7 +68,7 @@ export class SceneView {
     write(this.values[knob.name]);
     this.inputs.set(knob.name, write);
     const row = element("div", "mg-knob", [element("label", "", [knob.label], { for: `knob-${knob.name}` }), input, output]);
-    if (this.lesson.plays === knob.name) row.append(this.player(knob));
+    if (this.lesson.plays === knob.name) row.append(this.player(knob, input));
     return row;
   }
 
@@ -107,35 +108,65 @@ export class SceneView {
     return element("div", "mg-knob mg-knob-seed", [button]);
   }
 
-  player(knob) {
-    const button = element("button", "mg-button mg-play", [icon("play")], { type: "button", "aria-label": this.text.learn_run,
-      title: this.text.learn_run, onclick: () => (this.playing ? this.stop() : this.play(knob, button)) });
-    return button;
+  // Step, slow and run; whichever of the two plays is the way to pause it.
+  player(knob, input) {
+    const { text } = this;
+    const button = (name, words, press) => element("button", "mg-button mg-play", [icon(name), element("span", "", [words])], { type: "button",
+      title: words, "aria-label": `${words}: ${knob.label}`, onclick: press });
+    const step = button("onward", text.learn_one_step, () => this.tick(knob));
+    this.players = [[1 / 4, button("slow", text.learn_slow, () => this.play(knob, 1 / 4))], [1, button("play", text.learn_run, () => this.play(knob, 1))]];
+    for (const [, one] of this.players) one.setAttribute("aria-pressed", "false");
+    const keys = { " ": () => this.play(knob, this.playing ?? 1), s: () => this.tick(knob), l: () => this.play(knob, 1 / 4) };
+    input.title = text.learn_play_keys;
+    input.addEventListener("keydown", (event) => {
+      const press = !event.ctrlKey && !event.metaKey && !event.altKey && keys[event.key.toLowerCase()];
+      if (!press) return;
+      event.preventDefault();
+      event.stopPropagation();
+      press();
+    });
+    return element("div", "mg-player", [step, ...this.players.map(([, one]) => one)]);
   }
 
-  play(knob, button) {
+  tick(knob) {
+    this.stop();
+    const now = this.values[knob.name];
+    this.turn({ [knob.name]: now >= knob.high ? knob.low : Math.min(knob.high, now + this.lesson.tick) });
+  }
+
+  // Through the knob's range in LASTS / speed, from where it is; at the same speed again it pauses.
+  play(knob, speed) {
+    const was = this.playing;
+    this.stop();
+    if (was === speed) return;
+    this.playing = speed;
+    for (const [its, one] of this.players) {
+      one.setAttribute("aria-pressed", its === speed);
+      if (its === speed) one.firstChild.replaceWith(icon("pause"));
+    }
     let before = performance.now();
-    const start = this.values[knob.name] >= knob.high ? knob.low : this.values[knob.name];
-    let at = start;
-    button.replaceChildren(icon("pause"));
-    const step = (now) => {
-      at += ((knob.high - knob.low) * (now - before)) / LASTS;
+    let at = this.values[knob.name] >= knob.high ? knob.low : this.values[knob.name];
+    const frame = (now) => {
+      at += ((knob.high - knob.low) * speed * Math.max(0, now - before)) / LASTS;
       before = now;
       if (at >= knob.high) {
         this.turn({ [knob.name]: knob.high });
         return this.stop();
       }
       this.turn({ [knob.name]: knob.type === "int" ? Math.round(at) : at });
-      this.playing = requestAnimationFrame(step);
+      this.next = requestAnimationFrame(frame);
     };
-    this.playing = requestAnimationFrame(step);
-    this.player_ = button;
+    this.next = requestAnimationFrame(frame);
   }
 
   stop() {
-    cancelAnimationFrame(this.playing);
+    cancelAnimationFrame(this.next);
+    if (!this.playing) return;
     this.playing = null;
-    this.player_?.replaceChildren(icon("play"));
+    this.players.forEach(([, one], i) => {
+      one.setAttribute("aria-pressed", "false");
+      one.firstChild.replaceWith(icon(i ? "play" : "slow"));
+    });
   }
 
   turn(values, moment = null) {
@@ -171,15 +202,17 @@ export class SceneView {
   // --- what is to be seen ---------------------------------------------------------------------------------------------
 
   ask(moment) {
-    const name = this.lesson.name;
+    const name = this.lesson.name, turn = (this.asked = (this.asked ?? 0) + 1);
+    this.element.setAttribute("aria-busy", "true");
     this.live.ask("scene", { op: "scene", lesson: name, knobs: this.values, language: this.language }, (reply) => {
+      this.element.setAttribute("aria-busy", turn < this.asked);
       if (reply.error) return this.on.say(reply.error);
       if (reply.header.lesson === name && this.lesson.name === name) this.show(reply);
     }, moment, 60000);
   }
 
   show(reply) {
-    const { panels, figures } = reply.header.scene;
+    const { panels, figures, layout } = reply.header.scene;
     const array = ({ at, shape, type }) => {
       const count = shape.reduce((a, b) => a * b, 1);
       return new { u1: Uint8Array, i2: Int16Array, f4: Float32Array }[type](reply.bytes.buffer, reply.bytes.byteOffset + at, count);
@@ -193,7 +226,11 @@ export class SceneView {
         : new PictureView((...given) => this.pick(...given)));
       this.panels.replaceChildren(...this.views.map((view) => view.element));
     }
-    panels.forEach((panel, i) => this.views[i].show(panel, array, this.text));
+    this.layout = layout;
+    this.views.forEach((view, i) => {
+      view.element.style.setProperty("--area", letter(i));
+      view.show(panels[i], array, this.text);
+    });
     this.figures.replaceChildren(...figures.map(({ name, value, level, help }) => element("div", "", [
       element("dt", "", [name], { title: help }), element("dd", "", [value], level ? { "data-level": level } : {})])));
     this.limit();
@@ -205,6 +242,19 @@ export class SceneView {
     this.views.forEach((view, i) => (view.element.hidden = this.only !== null && i >= this.only));
     this.panels.dataset.count = this.only ?? this.views.length;
     this.figures.hidden = !this.figures.children.length || this.only !== null;
+    this.place_panels();
+  }
+
+  // Where the panels lie on a wide page, as the scene's layout has it; those not shown leave their place to the others.
+  place_panels() {
+    const count = Math.min(this.only ?? Infinity, this.views.length);
+    const lines = count === this.views.length && this.layout?.length ? this.layout : Array.from({ length: count }, (_, i) => letter(i));
+    const rows = [...new Set(lines)];
+    const style = this.panels.style;
+    style.setProperty("--areas", rows.map((row) => `"${[...row].join(" ")}"`).join(" "));
+    style.setProperty("--rows", rows.map((row) => `minmax(0, ${lines.filter((line) => line === row).length}fr)`).join(" "));
+    style.setProperty("--across", rows[0]?.length ?? 1);
+    for (const view of this.views) view.alone = count === 1;
   }
 
   destroy() {
@@ -214,13 +264,17 @@ export class SceneView {
   }
 }
 
+const letter = (i) => String.fromCharCode(97 + i);
+
 // A row or sheet of pictures; those that can be picked are buttons.
 class PictureView {
   constructor(pick) {
     this.pick = pick;
+    this.sizes = new ResizeObserver(() => this.fit());
     this.title = element("figcaption");
     this.grid = element("div", "mg-picture-grid");
     this.element = element("figure", "mg-picture-panel", [this.title, this.grid]);
+    this.sizes.observe(this.grid);
   }
 
   show(panel, array, text) {
@@ -230,6 +284,7 @@ class PictureView {
     this.title.replaceChildren(panel.title, ...(panel.generated ? [element("span", "mg-kind", [text.generated])] : []));
     this.element.classList.toggle("mg-large", panel.large);
     this.element.classList.toggle("mg-column", panel.columns === 1 && n > 1);
+    this.element.classList.toggle("mg-film", !panel.pick && panel.picked.length > 0);
     this.grid.style.setProperty("--columns", panel.columns || n);
     while (this.grid.children.length > n) this.grid.lastChild.remove();
     while (this.grid.children.length < n) this.grid.append(this.cell(this.grid.children.length));
@@ -246,6 +301,28 @@ class PictureView {
       const level = panel.levels[i] ?? "";
       if (cell.dataset.level !== level) cell.dataset.level = level;
     }
+    this.fit();
+  }
+
+  // On a wide page: as large as the place allows. A sheet takes as many columns as let its pictures be largest.
+  fit() {
+    const { clientWidth: width, clientHeight: height } = this.grid;
+    if (!this.panel || !width || !height) return;
+    const n = this.grid.children.length, most = Math.min(n, this.panel.columns || n);
+    const words = this.grid.querySelector(".mg-caption:not([hidden])");
+    const foot = words ? words.offsetHeight + 4 : 0;
+    const side = (columns) => {
+      const rows = Math.ceil(n / columns);
+      return Math.min((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows - foot);
+    };
+    const free = n > most || this.alone || this.panel.large ? Array.from({ length: n }, (_, i) => i + 1) : [most];
+    const columns = free.reduce((best, one) => (side(one) > side(best) ? one : best));
+    this.grid.style.setProperty("--beside", columns);
+    this.grid.style.setProperty("--side", `${Math.max(12, Math.floor(side(columns)))}px`);
+  }
+
+  destroy() {
+    this.sizes.disconnect();
   }
 
   cell(i) {
