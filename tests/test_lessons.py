@@ -152,6 +152,7 @@ def test_a_scene_is_a_function_of_its_knobs_and_can_be_sent_and_printed(name: st
     for knobs in settings(name):
         scene = lessons.scene(name, knobs)
         assert scene.panels
+        assert is_a_tiling(scene.layout, len(scene.panels)), (knobs, scene.layout)
         described, payload = _wire.pack(scene, "zh")
         for ref in refs(described):
             size = math.prod(ref["shape"]) * {"u1": 1, "i2": 2, "f4": 4}[ref["type"]]
@@ -160,6 +161,18 @@ def test_a_scene_is_a_function_of_its_knobs_and_can_be_sent_and_printed(name: st
         assert len(payload) < 1_000_000
         sheet = sheets.drawn(scene, "en", words)
         assert sheet.count("<figure") == len(scene.panels)
+
+
+def is_a_tiling(layout: tuple[str, ...], panels: int) -> bool:
+    """Whether every panel has one rectangle, the first "a"; without a layout each has a row of its own."""
+    if not layout:
+        return True
+    cells = np.array([list(row) for row in layout])
+    for letter in np.unique(cells):
+        rows, columns = np.nonzero(cells == letter)
+        if (np.ptp(rows) + 1) * (np.ptp(columns) + 1) != len(rows):
+            return False
+    return sorted(np.unique(cells).tolist()) == list("abcdefghij"[:panels])
 
 
 def refs(described: Any) -> Iterator[dict[str, Any]]:

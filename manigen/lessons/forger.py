@@ -77,11 +77,11 @@ lesson = Lesson(
     ),
     reveal=say(
         "The hasty forger throws its dots to whatever place pleases the critic now, and the critic follows too late: {hasty:.1f} of {groups} groups on average, "
-        "now {hasty_least}, now {hasty_most}, and never the same ones for long. The fair one has {fair} at the end. Over digits the hasty one paints one sign over and over, {digits_hasty:.1f} "
-        "of ten digits on average, and the fair one ends with {digits_fair}. A large forger paints {rarest:.1%} of its digits as its rarest, a {rarest_digit}, where fair shares would be "
+        "now {hasty_least}, now {hasty_most}, and never the same ones for long. The fair one has {fair} at the end. Over digits the hasty one paints much the same sign on every sheet, now one, now "
+        "another: {digits_hasty:.1f} of ten digits on average. The fair one ends with {digits_fair}. A large forger paints {rarest:.1%} of its digits as its rarest, a {rarest_digit}, where fair shares would be "
         "{even:.0%}: it left none out.",
         "匆忙的伪造者把点甩向此刻让评论家高兴的地方，评论家跟得太慢：{groups} 个组平均只占 {hasty:.1f} 个，时而 {hasty_least} 个，时而 {hasty_most} 个，"
-        "而且从来不会久留在同样的组。公平的那个最后占 {fair} 个。换成数字，匆忙的那个反复画同一个符号，十个数字平均只占 {digits_hasty:.1f} 个，公平的最后占 {digits_fair} 个。"
+        "而且从来不会久留在同样的组。公平的那个最后占 {fair} 个。换成数字，匆忙的那个在每张纸上画差不多同一个符号，一会儿一个样：十个数字平均只占 {digits_hasty:.1f} 个。公平的最后占 {digits_fair} 个。"
         "大伪造者最少画的数字是 {rarest_digit}，占 {rarest:.1%}，平均应是 {even:.0%}：它一个也没漏掉。",
     ),
     shows={"style": "hasty", "step": 300, "look": "dots"},
@@ -283,7 +283,7 @@ def _digits_scene(now: dict[str, np.ndarray], step: int) -> Scene:
             f"Which digit the nearest real one is, of {_duel_digits.READ}",
             f"最近的真实数字是几（共 {_duel_digits.READ} 张）",
         ),
-        (Bars((counts / counts.sum() * 100).astype(np.float32), names, -1, " %"),),
+        (Bars(np.rint(counts / counts.sum() * 100).astype(np.float32), names, -1, " %"),),
         say(
             "A bar for each digit, and one for what no real digit is near to.",
             "每个数字一根柱，最后一根是附近没有真实数字的图片。",

@@ -156,7 +156,9 @@ def _panel(panel: Pictures | Plot, tongue: str, words: Mapping[str, str]) -> str
     scale = max(1, min(6, SCREENS // (columns * panel.x.shape[2])))
     data = base64.b64encode(pictures.png(pictures.sheet(panel.x, columns), scale)).decode()
     tag = f" ({words['generated']})" if panel.generated else ""
-    captions = " · ".join(caption.in_(tongue) for caption in panel.captions)
+    said = [caption.in_(tongue) for caption in panel.captions]
+    numbered = [f"{i + 1}: {words}" for i, words in enumerate(said) if words]
+    captions = " · ".join(said if all(said) else numbered)
     foot = f"<figcaption>{html.escape(captions)}</figcaption>" if captions else ""
     return f'<figure><figcaption>{html.escape(title + tag)}</figcaption><img src="data:image/png;base64,{data}" alt="{html.escape(title)}">{foot}</figure>'
 

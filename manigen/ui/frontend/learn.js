@@ -11,6 +11,7 @@ const LETTERS = "ABCDEFG";
 const WIDE = matchMedia("(min-width: 981px)");
 // How large the words are, best first, and whether the knobs lie over the pictures, where the words need the room under them.
 const FITS = [[1, false], [0.94, false], [1, true], [0.94, true], [0.88, true], [0.82, true], [0.76, true]];
+const LARGE = [[1.3, false], [1.15, false], ...FITS.slice(0, 2), [1.3, true], [1.15, true], ...FITS.slice(2)]; // before a class
 
 class Learn {
   constructor(host) {
@@ -148,7 +149,7 @@ class Learn {
     const fitted = WIDE.matches && Boolean(this.lesson) && !this.scene.element.hidden;
     this.root.classList.toggle("mg-fitted", fitted);
     if (!fitted) return;
-    FITS.some(([size, over]) => {
+    (this.presenting ? LARGE : FITS).some(([size, over]) => {
       this.root.classList.toggle("mg-over", over);
       this.body.style.setProperty("--type", size);
       return this.words.scrollHeight <= this.words.clientHeight + 1 && this.turn.getBoundingClientRect().bottom <= this.body.getBoundingClientRect().bottom + 1;
@@ -273,6 +274,7 @@ class Learn {
     this.send("presenting", { on });
     this.show();
     if (on) this.notice.say(this.text.learn_present_keys);
+    else this.notice.element.hidden = true;
   }
 
   restart() {

@@ -284,6 +284,7 @@ class PictureView {
     this.title.replaceChildren(panel.title, ...(panel.generated ? [element("span", "mg-kind", [text.generated])] : []));
     this.element.classList.toggle("mg-large", panel.large);
     this.element.classList.toggle("mg-column", panel.columns === 1 && n > 1);
+    this.element.classList.toggle("mg-smooth", w < 16); // so few pixels are read more easily when their edges are soft
     this.element.classList.toggle("mg-film", !panel.pick && panel.picked.length > 0);
     this.grid.style.setProperty("--columns", panel.columns || n);
     while (this.grid.children.length > n) this.grid.lastChild.remove();
