@@ -11,7 +11,9 @@ lost move counts against the app. The stock slider shows nothing until the hand 
 and, as its best case, from one key press, to the new picture.
 
 With --points, the map that is hovered has that many points: those of mnist-vae, repeated, each copy put a little aside
-on the map and among the codes, in a model of its own that lies in a temporary folder.
+on the map and among the codes, in a model of its own that lies in a temporary folder. Then also measured: how long the
+page takes to its first points and its first picture, how many bytes of points it is sent, at first and with each step
+of zooming in, and how long the server takes from a place to its code (`way_back`), at random places of the map.
 
 With --beside-training, nothing is compared with the stock app: the map is hovered and the strip dragged first with the
 server alone, then while it trains a variational autoencoder on MNIST that was ordered on the Train page, and then alone
@@ -23,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,10 +33,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from benchmarks.browser import ROOT, chromium, quantiles, served
+from manigen.nearest import MANY
 
 WATCH = """
 (selector) => {
@@ -76,7 +81,8 @@ WATCH_STOCK = """
 @contextmanager
 def crowded(points: int, model: str = "mnist-vae", method: str = "umap") -> Iterator[tuple[str, str]]:
     """Give the name of a model whose map has so many points, and the folder to name as MANIGEN_WEIGHTS."""
-    from manigen import weights
+    from manigen import measures, weights
+    from manigen.nearest import Nearest
     from manigen.projections import Map
 
     card, held = weights.info(model), weights.codes(model)
@@ -90,12 +96,17 @@ def crowded(points: int, model: str = "mnist-vae", method: str = "umap") -> Iter
         return copies.astype(np.float32)
 
     columns = {name: getattr(held, name)[rows] for name in ("labels", "split", "rows", "error")}
-    codes = replace(held, z=aside(held.z, 0.05 * held.z.std()), nearest=None, **columns)
+    z = aside(held.z, 0.05 * held.z.std())
+    far = None
+    if points > MANY:  # as `crowd` does: the nearest fellow of each of so many would take an hour to find
+        far, some = np.full(points, np.nan, np.float32), rng.choice(points, 1000, replace=False)
+        far[some] = Nearest(z).find(z[some], 2)[1][:, 1]
+    codes = replace(held, z=z, nearest=far, **columns)
     arrays = fitted.arrays()
     header = json.loads(str(arrays["header"])) | {"codes": list(codes.z.shape)}
     arrays |= {"p": aside(fitted.p, fitted.spacing), "header": np.array(json.dumps(header))}
     name = f"{model}-{points}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(measures, "of_map", lambda fitted: {}):
         maps = {method: Map.from_arrays(arrays, codes.z)}
         weights.save(
             weights.load(model), Path(folder) / name, codes, maps, {}, card["data"], title=f"{points:,} points"
@@ -116,11 +127,23 @@ def move(page: Any, path: Any, seconds: float) -> float:
 def hover(browser: Any, address: str, seconds: float, points: int = 0) -> dict[str, float]:
     """Hover the map, of at least so many points, along a loop over the groups and the empty space between them."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
+    sent: list[Any] = []
+    page.on("requestfinished", lambda asked: sent.append(asked) if "/manigen/map/" in asked.url else None)
+    began = time.perf_counter()
     page.goto(address)
-    page.wait_for_selector('[data-painted="plotly"]', timeout=90_000)
-    drawn = page.evaluate("document.querySelector('.mg-plot').data.reduce((sum, trace) => sum + trace.x.length, 0)")
+    page.wait_for_selector('[data-painted="plotly"], [data-painted="canvas"]', timeout=90_000)
+    found = {"points_seconds": time.perf_counter() - began}
+    page.wait_for_selector(".mg-map[data-shown]", timeout=90_000)
+    found["picture_seconds"] = time.perf_counter() - began
+    if points > MANY:
+        page.wait_for_selector(".mg-map[data-total]", timeout=90_000)
+        drawn = int(page.get_attribute(".mg-map", "data-total"))
+    else:
+        drawn = page.evaluate("document.querySelector('.mg-plot').data.reduce((sum, trace) => sum + trace.x.length, 0)")
     if drawn < points:
         raise RuntimeError(f"The map shows {drawn:,} points, not {points:,}.")
+    if points:  # where it lies is measured once for all, and not while a hand is timed
+        page.wait_for_selector('.mg-honest[data-level="edge"], .mg-honest[data-level="near"]', timeout=900_000)
     box = page.locator(".mg-map").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -134,8 +157,47 @@ def hover(browser: Any, address: str, seconds: float, points: int = 0) -> dict[s
     took = move(page, loop, seconds)
     page.wait_for_timeout(200)
     log = page.evaluate("window.watched")
+    figures = {**quantiles("hover", log["waits"]), "hover_pictures_per_second": round(log["pictures"] / took, 1)}
+    if not points:
+        page.close()
+        return figures
+    for _ in range(12 if points > MANY else 0):
+        before = len(sent)
+        page.locator('[data-tool="closer"]').click()
+        wait_until(page, lambda before=before: len(sent) > before)
+    sizes = [asked.sizes()["responseBodySize"] for asked in sent]
     page.close()
-    return {**quantiles("hover", log["waits"]), "hover_pictures_per_second": round(log["pictures"] / took, 1)}
+    figures |= {name: round(value, 2) for name, value in found.items()}
+    return figures | {"first_bytes": sizes[0], "largest_view_bytes": max(sizes), "views": len(sizes)}
+
+
+def wait_until(page: Any, true: Callable[[], bool], seconds: float = 20) -> None:
+    """Return once something is true that the page's own events make true."""
+    end = time.perf_counter() + seconds
+    while not true():
+        if time.perf_counter() > end:
+            raise TimeoutError("The page did not ask for what it was to ask for.")
+        page.wait_for_timeout(20)
+
+
+def way_back(name: str, places: int = 1000) -> dict[str, float]:
+    """From random places of a model's first map to their codes, and to the nearest real ones as a hover has them."""
+    from manigen.live.library import Library
+
+    opened = Library().open(name)
+    fitted = opened.map(opened.maps[0])
+    low, high = fitted.p.min(axis=0), fitted.p.max(axis=0)
+    at = np.random.default_rng(0).uniform(low, high, (places, fitted.dims)).astype(np.float32)
+    opened.nearest.how_far(fitted.z[:1])
+    spent, backs = [], []
+    for place in at:
+        began = time.perf_counter()
+        code = fitted.inverse_transform(place[None])
+        backs.append(1000 * (time.perf_counter() - began))
+        fitted.gap(place[None])
+        opened.nearest.find(code, 6)
+        spent.append(1000 * (time.perf_counter() - began))
+    return {**quantiles("way_back", backs), **quantiles("looked_up", spent)}
 
 
 def drag(browser: Any, address: str, seconds: float) -> dict[str, float]:
@@ -194,8 +256,11 @@ def measure(seconds: float, points: int = 0) -> dict[str, float]:
     """Run all three side by side and return their figures; with `points`, the map has so many."""
     if not points:
         return compare(seconds)
-    with crowded(points) as (name, folder):
-        return {"points": points} | compare(seconds, f"/?model={name}", points, MANIGEN_WEIGHTS=folder)
+    with (
+        crowded(points) as (name, folder),
+        mock.patch.dict(os.environ, MANIGEN_WEIGHTS=folder, XDG_CACHE_HOME=folder),
+    ):
+        return {"points": points} | way_back(name) | compare(seconds, f"/?model={name}", points)
 
 
 def compare(seconds: float, page: str = "", points: int = 0, **variables: Any) -> dict[str, float]:

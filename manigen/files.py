@@ -57,10 +57,10 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named `arrays` as a compressed npz."""
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], packed: bool = True) -> None:
+    """Write named `arrays` as an npz, compressed unless it is not to be `packed`: numbers by chance only cost time."""
     with written_whole(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        (np.savez_compressed if packed else np.savez)(file, allow_pickle=False, **arrays)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

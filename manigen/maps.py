@@ -4,17 +4,17 @@
     key of a distortion   sha256(codes, places, version of the measures)
     key of a stability    sha256(codes, places, what the map is made by, version of the measure)
 
-A file is written whole or not at all, so two processes that write the same one do no harm; one that cannot be read is
-thrown away and made anew. The folder holds at most `limit()` bytes: what was not asked for longest goes first. The
-distortions of shipped maps are shipped under the same keys, so that a page opens with them.
+They lie in the folder that `kept` looks after. The distortions of shipped maps are shipped under the same keys, so that
+a page opens with them.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
+import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manigen import checks, files, projections, seeds
-from manigen.errors import BadFile, BadInput, ManigenError
+from manigen import checks, files, kept, projections, seeds
+from manigen.errors import ManigenError
 from manigen.measures import _distortion, _stability
 from manigen.projections import _back
 
@@ -32,25 +32,19 @@ if TYPE_CHECKING:
     from manigen.projections import Map, Progress
 
 AGAIN = 10_000  # codes that a map is made again of, at most, to see how steady it is
-MEGABYTES = 2000  # of the folder, unless MANIGEN_MAPS_MB says otherwise
+DIGESTS = 64  # hashes of arrays that are remembered
 WAYS = b"ways 2"  # to be raised when a way back is added or changed
 SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "trust"
 
 
 def folder() -> Path:
     """Return the folder of this user's cache in which maps are kept."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("manigen", appauthor=False)) / "maps"
+    return kept.folder()
 
 
 def limit() -> int:
-    """Return how many bytes the folder may hold. Raises `BadInput` where MANIGEN_MAPS_MB is no number."""
-    asked = os.environ.get("MANIGEN_MAPS_MB", str(MEGABYTES))
-    try:
-        return int(float(asked) * 1e6)
-    except ValueError:
-        raise BadInput(f"MANIGEN_MAPS_MB must be a number of megabytes, not {asked[:60]!r}.") from None
+    """Return how many bytes that folder may hold. Raises `BadInput` where MANIGEN_MAPS_MB is no number."""
+    return kept.limit()
 
 
 # --- fits -------------------------------------------------------------------------------------------------------------
@@ -130,7 +124,7 @@ def distortion(z: Any, p: Any, progress: Callable[[float], None] = lambda share:
 
 def ship_distortion(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
     """Measure a map and write where it lies to the folder that ships."""
-    path = place / _name(distortion_key(z, p))
+    path = place / kept.name(distortion_key(z, p))
     if not path.is_file():
         files.write_npz(path, _distortion.arrays(distortion(z, p)))
     return path
@@ -138,7 +132,7 @@ def ship_distortion(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path
 
 def ship_ways(z: np.ndarray, p: np.ndarray, place: Path = SHIPPED) -> Path:
     """Measure the ways back from a map and write their errors to the folder that ships."""
-    path = place / _name(_digest(WAYS, z, p))
+    path = place / kept.name(_digest(WAYS, z, p))
     if not path.is_file():
         files.write_npz(path, _measured_ways(z, p))
     return path
@@ -231,7 +225,30 @@ def take_best_way(fitted: Map) -> dict[str, float]:
 # --- the folder -------------------------------------------------------------------------------------------------------
 
 
+_digests: OrderedDict[tuple[Any, ...], tuple[list[weakref.ref[Any]], str]] = OrderedDict()  # of arrays that still live
+_lock = threading.Lock()
+
+
 def _digest(*parts: bytes | np.ndarray) -> str:
+    """Return what tells these parts from all others; of the same arrays, which nobody changes, it is found once.
+
+    To hash 1,000,000 codes takes a quarter of a second, and a page asks for the same ones again and again.
+    """
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    of = tuple(id(part) if isinstance(part, np.ndarray) else part for part in parts)
+    with _lock:
+        refs, known = _digests.get(of, ([], ""))
+    if known and all(ref() is array for ref, array in zip(refs, arrays, strict=True)):
+        return known
+    found = _hash(parts)
+    with _lock:
+        _digests[of] = [weakref.ref(array) for array in arrays], found
+        while len(_digests) > DIGESTS:
+            _digests.popitem(last=False)
+    return found
+
+
+def _hash(parts: tuple[bytes | np.ndarray, ...]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -241,49 +258,9 @@ def _digest(*parts: bytes | np.ndarray) -> str:
     return digest.hexdigest()[:40]
 
 
-def _name(of: str) -> str:
-    return f"{of}.npz"
-
-
 def _read(of: str, shipped: Path | None = None) -> dict[str, np.ndarray] | None:
-    """Return what is kept under a key, or None; a file that is damaged goes."""
-    for place in (folder(), shipped):
-        path = None if place is None else place / _name(of)
-        if path is None or not path.is_file():
-            continue
-        try:
-            held = files.read_npz(path)
-        except BadFile:
-            if place != shipped:
-                path.unlink(missing_ok=True)
-            continue
-        if place != shipped:
-            with contextlib.suppress(OSError):
-                os.utime(path)  # what was asked for last is kept longest
-        return held
-    return None
+    return kept.read(of, folder(), shipped)
 
 
 def _write(of: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep arrays under a key; where the disk will not have them, they are made again another time."""
-    try:
-        files.write_npz(folder() / _name(of), arrays)
-    except ManigenError:
-        return
-    _tidy()
-
-
-def _tidy() -> None:
-    """Throw away what was not asked for longest, until the folder holds no more than it may."""
-    found = []
-    for path in folder().glob("*.npz"):
-        with contextlib.suppress(OSError):  # another process may be tidying too
-            status = path.stat()
-            found.append((status.st_mtime, status.st_size, path))
-    left = sum(size for _, size, _ in found)
-    for _, size, path in sorted(found)[:-1]:
-        if left <= limit():
-            return
-        with contextlib.suppress(OSError):
-            path.unlink()
-        left -= size
+    kept.write(of, folder(), arrays)

@@ -15,16 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from manigen import checks, seeds
+from manigen import checks, kept, seeds
 
 BLOCK = 2_000_000  # distances held at once: bounds the memory of a search to some 32 MB, however many codes come
 STRIPES = 32  # codes to a pile in the first sieve of a search
 SIEVED = 4  # times as many piles as are looked through: with fewer, all distances are looked through at once
-TOGETHER, WIDE, KEPT = 20_000, 90, 4  # codes that are searched once for all, fellows found at least, searches kept
+TOGETHER, WIDE, KEPT = 20_000, 90, 4  # codes of which 90 fellows are found in any case, and searches kept in memory
+ON_DISK = 2000  # codes that a search is kept on disk of; of fewer it takes less time than to read a file
+VERSION = b"fellows 1"  # to be raised when a search would find others
+MANY = 100_000  # codes beyond which not every one is looked at: figures and pictures of them are of a drawn sample
 SPARE = 8  # candidates beyond k that are measured exactly, since the matrix product rounds near ties
 
 
-_searches: OrderedDict[bytes, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+_searches: OrderedDict[str, tuple[np.ndarray, np.ndarray]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -32,27 +35,54 @@ def fellows(z: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest others of every code of z (n, d): rows (n, k) int64, distances (n, k) float32.
 
     Nearest first. A code is never its own fellow, copies of it may be. Projections, measures and paths all ask this of
-    the same codes, so of at most 20,000 the answer is found once, with 90 fellows or more, and kept by the codes' hash
-    for whoever asks next. Where there are fewer than k others, all of them are returned.
+    the same codes, so the answer is found once and kept by the codes' hash for whoever asks next, in memory and on disk
+    (`kept`): of at most 20,000 codes with 90 fellows or more, of more with as many as were asked for. Where there are
+    fewer than k others, all of them are returned.
     """
     z = checks.codes(z)
     k = min(checks.count(k, "k"), len(z) - 1)
     if k < 1:
         return np.empty((len(z), 0), np.int64), np.empty((len(z), 0), np.float32)
-    if len(z) > TOGETHER:
-        return _others(z, k)
-    of = hashlib.sha256(repr(z.shape).encode() + np.ascontiguousarray(z).tobytes()).digest()
+    of = _of(z)
     with _lock:  # two who ask at once wait for one search
-        held = _searches.get(of)
-        if held is None or held[0].shape[1] < k:
-            held = _others(z, min(max(k, WIDE), len(z) - 1))
-            for array in held:
-                array.flags.writeable = False
-            _searches[of] = held
-            while len(_searches) > KEPT:
-                _searches.popitem(last=False)
-        _searches.move_to_end(of)
-    return held[0][:, :k], held[1][:, :k]
+        found = _known(of, len(z), k)
+        if found is None:
+            found = _others(z, min(max(k, WIDE) if len(z) <= TOGETHER else k, len(z) - 1))
+            if len(z) >= ON_DISK:
+                kept.write(of, kept.folder(), {"rows": found[0].astype(np.int32), "distances": found[1]}, packed=False)
+        _remember(of, found)
+    return found[0][:, :k], found[1][:, :k]
+
+
+def _of(z: np.ndarray) -> str:
+    content = repr(z.shape).encode() + np.ascontiguousarray(z).tobytes()
+    return hashlib.sha256(VERSION + content).hexdigest()[:40]
+
+
+def _known(of: str, n: int, k: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The search kept under a key in memory or on disk, where it found k fellows; a file that cannot be right goes."""
+    held = _searches.get(of)
+    if held is not None and held[0].shape[1] >= k:
+        return held
+    found = kept.read(of, kept.folder()) if n >= ON_DISK else None
+    if found is None:
+        return None
+    rows, distances = found.get("rows", np.empty(0)), found.get("distances", np.empty(0))
+    sound = rows.dtype == np.int32 and distances.dtype == np.float32 and rows.size > 0
+    sound = sound and rows.shape == distances.shape == (n, rows.shape[-1])
+    if not (sound and rows.min() >= 0 and rows.max() < n and distances.min() >= 0):
+        (kept.folder() / kept.name(of)).unlink(missing_ok=True)
+        return None
+    return (rows.astype(np.int64), distances) if rows.shape[1] >= k else None
+
+
+def _remember(of: str, found: tuple[np.ndarray, np.ndarray]) -> None:
+    for array in found:
+        array.flags.writeable = False
+    _searches[of] = found
+    _searches.move_to_end(of)
+    while len(_searches) > KEPT:
+        _searches.popitem(last=False)
 
 
 def _others(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +136,13 @@ class Nearest:
         """How far a real code lies from its nearest fellow, at most, for 95 % of them; in the units of the codes.
 
         The 95 % quantile of the leave-one-out nearest distances among the different codes, on 1,000 of them drawn with
-        seed 0; 1 where there is only one.
+        seed 0; 1 where there is only one. Of more than 100,000 codes 300 are drawn, and a copy is passed over.
         """
+        if len(self.z) > MANY:
+            sample = self.z[seeds.numpy_stream(0).choice(len(self.z), 300, replace=False)]
+            distances = self.find(sample, k=SPARE)[1]
+            away = distances[np.arange(len(sample)), (distances > 0).argmax(axis=1)]
+            return float(np.quantile(away[away > 0], 0.95)) if (away > 0).any() else 1.0
         different = np.unique(self.z, axis=0)
         if len(different) == 1:
             return 1.0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from manigen import weights
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
@@ -36,7 +37,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width="content"):
         others = mapping.beside(model, list(card["maps"]), recipe)
     with st.container(width=250):
-        known = [c for c in COLOURS if card["encodes"] or c not in ("label", "error")]
+        codes = library().open(model).codes
+        drawn = codes.split[0] == weights.SPLITS.index("sample")  # of no picture there is an error to know
+        known = [c for c in COLOURS if (card["encodes"] or c != "label") and not (drawn and c == "error")]
         colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
 
 spelled = state.from_link("ends")

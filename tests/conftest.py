@@ -18,9 +18,10 @@ hypothesis.settings.load_profile("manigen")
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the test's own, where maps are kept."""
-    from manigen import maps
+    from manigen import kept, maps
 
     monkeypatch.setattr(maps, "folder", lambda: tmp_path)
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path)
     return tmp_path
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen import companions, files, maps, projections, weights
+from manigen import companions, files, kept, maps, projections, weights
 from manigen.errors import ManigenError
 
 EVERY = 0.2  # seconds between two words on how far it is
@@ -67,7 +67,7 @@ def work(order: dict[str, Any]) -> None:
     Fit a map of `z`; measure the map of `z` at places `p`; see how steady that one is; fit a model's companions.
     """
     held, tell = files.read_npz(Path(order["arrays"])), Teller(order)
-    maps.folder = lambda: Path(order["folder"])  # type: ignore[assignment]
+    maps.folder = kept.folder = lambda: Path(order["folder"])  # type: ignore[assignment]
     if order["what"] == "map":
         tell(0.0, "starting")
         maps.fit(held["z"], order["method"], order["seed"], order["dims"], tell, **order["knobs"])
@@ -79,8 +79,8 @@ def work(order: dict[str, Any]) -> None:
         fitted = projections.Map.of_places(held["z"], held["p"], *made_by, **order["knobs"])
         maps.stability(fitted, tell)
     else:
+        maps.ways(held["z"], held["p"])  # first, since whoever waits for the figures asks for these right after
         maps.distortion(held["z"], held["p"], tell)
-        maps.ways(held["z"], held["p"])
 
 
 def main() -> None:

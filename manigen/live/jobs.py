@@ -123,6 +123,7 @@ class HoverWish(Wish):
             if job.ask.want_code:
                 job.meta["code"] = code.tolist()
             job.add_neighbours(row[: job.ask.k], distance[: job.ask.k] / nearest.typical, job.ask.thumbs)
+            job.meta |= self.opened.whereabouts(job.ask.map, row[: job.ask.k])
 
 
 class DecodeWish(Wish):

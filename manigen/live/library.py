@@ -7,10 +7,13 @@ so that what one person brings is not shown to another.
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,9 +23,10 @@ from manigen import checks, files, weights
 from manigen.errors import BadInput, NotPossible, unknown
 from manigen.live import first
 from manigen.live.content import Content
+from manigen.live.crowd import CELLS, SENT, Crowd, order
 from manigen.live.engine import Engine, engine, one_blas_thread
 from manigen.live.protocol import frame
-from manigen.nearest import Nearest
+from manigen.nearest import MANY, Nearest
 from manigen.threads import one_thread
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ log = logging.getLogger("manigen.live")
 
 THUMBNAILS = 48 << 20  # bytes of decoded neighbours kept for each model: all of MNIST's 60,000
 GRID, NEAR_CELL = 27, 0.55  # crossings along a map's longer side; how many cells from a point one may lie
+BLOCK = 5000  # lines of a table that are written at once
 LAYOUT = 1  # of a map's columns; to be raised whenever they change, since browsers keep them
 
 
@@ -85,9 +90,13 @@ class Opened:
         self.name, self.codes = name, codes
         self._versions = {method: secrets.token_hex(8) for method in maps} | dict(versions or {})
         self.nearest = Nearest(codes.z)
+        if self.many and codes.nearest is not None and np.isfinite(codes.nearest).any():
+            self.nearest.typical = float(np.nanquantile(codes.nearest, 0.95))  # to find it out takes seconds
         self._maps = dict(maps)
         self._rehearsed: set[str] = set()
         self._columns: dict[str, Content] = {}
+        self._crowds: dict[str, Crowd] = {}
+        self._values: dict[str, dict[str, np.ndarray]] = {}  # by map, what its points can be coloured by
         self._trust: dict[str, Content] = {}
         self._stretch: dict[str, dict[str, Any]] = {}
         self._stability: dict[str, Stability] = {}
@@ -148,8 +157,10 @@ class Opened:
 
     @cached_property
     def taught(self) -> Nearest:
-        """The codes that walks go among, with the graph of them once it is built."""
+        """The codes that walks go among, with their graph once it is built; of many, those shown first."""
         z = self.codes.taught
+        if len(z) > MANY:
+            return Nearest(z[order(len(z))[:SENT]])
         return self.nearest if len(z) == len(self.codes) else Nearest(z)
 
     @cached_property
@@ -166,6 +177,11 @@ class Opened:
     def thumbnails(self) -> Thumbnails:
         """The pictures of real codes that were decoded so far."""
         return Thumbnails(self.painter.shape, len(self.codes.z))
+
+    @property
+    def many(self) -> bool:
+        """Whether these are so many codes that a page is sent views of their maps; see `crowd`."""
+        return len(self.codes) > MANY
 
     @property
     def maps(self) -> list[str]:
@@ -204,6 +220,8 @@ class Opened:
             self._maps[method] = fitted
             self._rehearsed.discard(method)
             self._columns.pop(method, None)
+            self._crowds.pop(method, None)
+            self._values.pop(method, None)
             self._trust.pop(method, None)
             self._stretch.pop(method, None)
             self._stability.pop(method, None)
@@ -231,11 +249,75 @@ class Opened:
         Header: model, map, codes (n), classes, columns [{name, dtype, shape, offset}]. Columns, all of n rows:
         points float32 (n, dims), label int16, error float32 (NaN where unknown), distance float32 (to the nearest
         fellow, 1 is typical), row int32 (the code's number here), data_row int32 and split uint8 (in the data set).
+        Of many codes it is the view of the whole map; see `view`.
         """
         with self._lock:
             if method not in self._columns:
-                self._columns[method] = self._build(method)
+                made = self.view(method) if self.many else self._build(method)
+                self._columns[method] = replace(made, version=self.version(method))
             return self._columns[method]
+
+    def crowd(self, method: str) -> Crowd:
+        """Return a map's points in the order in which they are shown; made once."""
+        fitted = self._loaded(method)
+        with self._lock:
+            if method not in self._crowds:
+                self._crowds[method] = Crowd(fitted.p, self.codes.labels)
+            return self._crowds[method]
+
+    def view(
+        self,
+        method: str,
+        box: tuple[float, float, float, float] | None = None,
+        cells: int = CELLS,
+        hidden: Collection[int] = (),
+        colour: str = "label",
+    ) -> Content:
+        """Return what is sent of a box of a map with many points, as one binary frame.
+
+        Header: as in `columns`, and many {whole, box, total, cells [wide, high], labels, middles [[label, x, y]]}.
+        Columns, of the points sent: points, label, row, hollow uint8 and, where they are coloured by it, `colour`
+        float32; of the cells: counts uint32, main int16 (the most frequent label) and mean float32. A map in space has
+        its 20,000 points wherever the box lies.
+        """
+        crowd, fitted = self.crowd(method), self._loaded(method)
+        values = self._coloured(method, colour)
+        seen = crowd.view(box if fitted.dims == 2 else None, cells, hidden, values)
+        arrays: dict[str, np.ndarray] = {
+            "points": fitted.p[seen.rows],
+            "counts": seen.counts,
+            "row": seen.rows,
+            "label": self.codes.labels[seen.rows].astype(np.int16),
+            "main": seen.label.astype(np.int16),
+            "hollow": np.isin(seen.rows, self._values.get(method, {}).get("hollow", ())).astype(np.uint8),
+        }
+        if values is not None and seen.mean is not None:
+            arrays |= {colour: values[seen.rows].astype(np.float32), "mean": seen.mean}
+        about, payload = packed(arrays)
+        header = {
+            **self._header(method),
+            "columns": about,
+            "many": {
+                "whole": crowd.whole,
+                "box": seen.box,
+                "total": seen.total,
+                "sent": len(seen.rows),
+                "cells": seen.counts.shape[::-1],
+                "labels": crowd.known.tolist(),
+                "middles": crowd.middles,
+                "colour": colour if values is not None else "label",
+                "range": None if values is None else crowd.range(values),
+            },
+        }
+        return Content(frame(header, payload), "application/octet-stream")
+
+    def _coloured(self, method: str, colour: str) -> np.ndarray | None:
+        """What the points of a map are coloured by (n,), None where it is their class or not known (yet)."""
+        if colour == "error":
+            return self.codes.error
+        if colour == "distance":
+            return self.nearest_distance
+        return self._values.get(method, {}).get(colour)
 
     def trust(self, method: str) -> Content | Fit:
         """Return where a map lies as one binary frame, or the order to measure it, which is given by asking.
@@ -256,7 +338,10 @@ class Opened:
             return fits().distortion(self.codes.z, p)
         arrays: dict[str, np.ndarray] = {"hollow": found.hollow.astype(np.int32)}
         ends = {}
-        for name, column in found.points.items():
+        if self.many:  # they go with each view
+            self._values.setdefault(method, {}).update(found.points, hollow=found.hollow)
+            arrays["hollow"] = arrays["hollow"][:0]
+        for name, column in {} if self.many else found.points.items():
             low, high = np.quantile(column, [0.005, 0.995]) if name in ("density", "area") else (0.0, 1.0)
             if name in ("intruders", "torn"):
                 high = max(float(np.quantile(column, 0.98)), 1e-3)
@@ -291,7 +376,9 @@ class Opened:
         if found is None:
             return fits().stability(fitted)
         self._stability[method] = found
-        about, payload = packed({"stability": found.spread})
+        if self.many:
+            self._values.setdefault(method, {})["stability"] = found.spread
+        about, payload = packed({} if self.many else {"stability": found.spread})
         header = {"model": self.name, "map": method, "codes": len(fitted.p), "maps": found.ghosts.shape[1]}
         header |= {"typical": round(found.typical, 4), "columns": about}
         return Content(frame(header, payload), "application/octet-stream")
@@ -314,6 +401,24 @@ class Opened:
         fitted, codes = self._loaded(method), self.codes
         rows = {"z": codes.z, "labels": codes.labels, "split": codes.split, "rows": codes.rows}
         return files.npz_bytes({**fitted.arrays(), "points": fitted.p, **rows})
+
+    def table(self, method: str) -> Iterator[str]:
+        """Yield a map as the text of a CSV file, some thousand points at a time: one line for each."""
+        fitted, codes = self._loaded(method), self.codes
+        known = {name: column for name, column in self._values.get(method, {}).items() if name != "hollow"}
+        more = {"error": codes.error, **known}
+        hollow = np.zeros(len(codes), np.uint8)
+        hollow[self._values.get(method, {}).get("hollow", np.empty(0, np.int32))] = 1
+        yield ",".join(["row", "split", "data_row", "label", "class", *"xyz"[: fitted.dims], *more, "hollow"]) + "\n"
+        for at in range(0, len(codes), BLOCK):
+            out = io.StringIO()
+            write = csv.writer(out, lineterminator="\n").writerow
+            for row in range(at, min(at + BLOCK, len(codes))):
+                about = [row, weights.SPLITS[codes.split[row]], codes.rows[row], codes.labels[row], self.label(row)]
+                place = [f"{value:.6g}" for value in fitted.p[row]]
+                values = [f"{column[row]:.5g}" if np.isfinite(column[row]) else "" for column in more.values()]
+                write([*about, *place, *values, hollow[row]])
+            yield out.getvalue()
 
     def stretch(self, method: str) -> dict[str, Any]:
         """Return how much the picture changes for a step on a map, at the crossings of a grid that lie near points.
@@ -361,6 +466,7 @@ class Opened:
             "row": row,
             "rows": near[0, others].tolist(),
             "kept": np.isin(near[0, others], beside).tolist(),
+            **self.whereabouts(method, near[0, others]),
             "distances": [round(float(far) / self.nearest.typical, 3) for far in distances[0, others]],
         }
 
@@ -376,7 +482,15 @@ class Opened:
         near = self.nearest.find(self.codes.z[row], _unwarp.K + 1)[0][0]
         beside = fitted.neighbours(fitted.p[row], _unwarp.K + 1)[0][0]
         found = _unwarp.around(fitted, row, near[near != row][: _unwarp.K], beside[beside != row][: _unwarp.K])
-        return {"rows": found.rows.tolist(), "places": found.places.round(5).tolist(), "true": found.true.tolist()}
+        about = {"rows": found.rows.tolist(), "places": found.places.round(5).tolist(), "true": found.true.tolist()}
+        return about | self.whereabouts(method, found.rows)
+
+    def whereabouts(self, method: str, rows: np.ndarray) -> dict[str, Any]:
+        """Return as `where` the places and labels of some rows, for a page that has not all points; else nothing."""
+        if not self.many:
+            return {}
+        at, labels = self._loaded(method).p[rows].round(5).tolist(), self.codes.labels[rows].tolist()
+        return {"where": {"rows": rows.tolist(), "at": at, "labels": labels}}
 
     def _build(self, method: str) -> Content:
         fitted, codes = self._loaded(method), self.codes
@@ -391,15 +505,13 @@ class Opened:
             "split": np.asarray(codes.split, np.uint8),
         }
         about, payload = packed(arrays)
-        header = {
-            "model": self.name,
-            "map": method,
-            "codes": count,
-            "classes": list(codes.classes),
-            "splits": list(weights.SPLITS),
-            "columns": about,
-        }
-        return Content(frame(header, payload), "application/octet-stream", self.version(method))
+        header = {**self._header(method), "columns": about}
+        return Content(frame(header, payload), "application/octet-stream")
+
+    def _header(self, method: str) -> dict[str, Any]:
+        codes = self.codes
+        about = {"classes": list(codes.classes), "splits": list(weights.SPLITS)}
+        return {"model": self.name, "map": method, "codes": len(codes), **about}
 
     def version(self, method: str) -> str:
         """Return what changes whenever a map's columns do: the hashes on the model's card, or else chance."""

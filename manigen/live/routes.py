@@ -2,12 +2,13 @@
 
     WebSocket /manigen/live                    the hands; see `protocol`
     GET /manigen/map/{model}/{map}             a map's points in columns; see `library.Opened.columns`
+    GET ...?box=x0,x1,y0,y1&cells=N&hidden=1,2&colour=error       of many points, a view of them; see `crowd`
     GET /manigen/trust/{model}/{map}           where that map lies, or how far its measuring is (202)
     GET /manigen/stretch/{model}/{map}         how much the picture changes for a step on that map, as ellipses
     GET /manigen/stability/{model}/{map}       how steady that map is, or how far its being made again is (202)
     GET /manigen/ghosts/{model}/{map}/{row}    where a real code came to lie each time that map was made again
     GET /manigen/unwarp/{model}/{map}/{row}    how the surroundings of a real code would lie by their true distances
-    GET /manigen/export/{model}/{map}          that map with its codes as npz
+    GET /manigen/export/{model}/{map}          that map with its codes as npz; ?as=csv, a table of its points
     GET /manigen/kin/{model}/{map}/{row}       a real code's true nearest ones, and which of them that map keeps
     GET /manigen/fit/{key}?since=STEP          how far an ordered map is, with its places so far; see `fits`
     POST /manigen/fit/{key}/stop               stop it
@@ -28,10 +29,10 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +40,7 @@ from urllib.parse import urlsplit
 import anyio
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -47,6 +48,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from manigen.errors import BadInput, ManigenError, unknown
 from manigen.live import protocol, scenes
 from manigen.live.content import YEAR
+from manigen.live.crowd import CELLS
 from manigen.live.engine import Engine, cpu_name, device_name, in_words
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
@@ -158,7 +160,10 @@ class Live:
         return found if isinstance(found, Response) else JSONResponse(found, headers={"Cache-Control": caching})
 
     async def map(self, request: Request) -> Response:
-        """Send a map's columns; under ?v=HASH, which is the ETag, for good."""
+        """Send a map's columns; under ?v=HASH, which is the ETag, for good. Of many points, the view asked for."""
+        if "box" in request.query_params:
+            view = await self._found(request, partial(_view, request.query_params), 400)
+            return view if isinstance(view, Response) else await asyncio.to_thread(view.respond, request, "no-store")
         columns = await self._found(request, Opened.columns)
         if isinstance(columns, Response):
             return columns
@@ -198,10 +203,16 @@ class Live:
 
     async def export(self, request: Request) -> Response:
         """Send a map with its codes as npz: what `Map.from_arrays` reads, and the codes' columns."""
-        content = await self._found(request, Opened.exported)
+        as_table = request.query_params.get("as") == "csv"
+        content = await self._found(request, Opened.table if as_table else Opened.exported)
         if isinstance(content, Response):
             return content
-        name = {"Content-Disposition": 'attachment; filename="{model}-{map}.npz"'.format(**request.path_params)}
+        ending = "csv" if as_table else "npz"
+        name = {
+            "Content-Disposition": 'attachment; filename="{model}-{map}.'.format(**request.path_params) + f'{ending}"'
+        }
+        if as_table:
+            return StreamingResponse(content, media_type="text/csv", headers=name)
         return Response(content, media_type="application/octet-stream", headers=name)
 
     async def stretch(self, request: Request) -> Response:
@@ -272,6 +283,20 @@ class Live:
             Route(f"{self.base}/manigen/health", self.health),
             *Runs(self.same_origin).routes(self.base),
         ]
+
+
+def _view(query: Mapping[str, str], opened: Opened, method: str) -> Any:
+    """Return the view of a map that a query asks for. Raises `BadInput` for what no browser of ours would ask."""
+    if not opened.many:
+        raise BadInput(f"All points of {opened.name} are sent at once; there are no views of them.")
+    try:
+        box = [float(number) for number in query["box"].split(",")]
+        hidden = [int(group) for group in query.get("hidden", "").split(",") if group]
+        cells = int(query.get("cells", CELLS))
+        x0, x1, y0, y1 = box
+    except ValueError:
+        raise BadInput("A view is asked for by box=x0,x1,y0,y1, cells=N, hidden=1,2 and colour=NAME.") from None
+    return opened.view(method, (x0, x1, y0, y1), cells, hidden[:100], query.get("colour", "label"))
 
 
 class Bucket:

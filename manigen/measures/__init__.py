@@ -42,6 +42,7 @@ from manigen.measures._features import reader
 from manigen.measures._pullback import ellipses
 from manigen.measures._pullback import on_map as pulled_back
 from manigen.measures._stability import Stability
+from manigen.nearest import MANY
 
 __all__ = [
     "Context",
@@ -71,11 +72,14 @@ def of_map(fitted: Any, seed: int = 0, only: Collection[str] | None = None) -> d
     """Return every measure of a map, or `only` those named: anything with codes `z` (n, d) and places `p` (n, 2 or 3).
 
     k is 15, or as many neighbours as fewer than 31 codes allow; of one or two codes nothing can be said, and the
-    result is empty.
+    result is empty. Of more than 100,000 codes it is measured on a drawn sample, as on the page; see `_distortion`.
     """
     k = min(15, (len(fitted.z) - 1) // 2)
     if k < 1:
         return {}
+    if len(fitted.z) > MANY:
+        found = distortion(fitted.z, fitted.p, seed).figures
+        return {name: found[name][0] for name in _of("map", only)}
     return {name: module.measure(fitted.z, fitted.p, k=k, seed=seed) for name, module in _of("map", only).items()}
 
 

@@ -7,7 +7,8 @@
     area        log(how much code space a step on the map covers), around 0: above, much is squeezed into little ink
 
 The neighbours are found once and shared. Up to 20,000 codes all ranks are exact; beyond, ranks are estimated among
-4,000 drawn codes, which leaves each mean an error far below 0.001.
+4,000 drawn codes, which leaves each mean an error far below 0.001. Of more than 100,000 codes 20,000 drawn ones are
+asked for their neighbours among all, the other points have NaN, and the curve is that of these 20,000 by themselves.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 
 import numpy as np
 
+from manigen import seeds
 from manigen.measures import density_correlation, neighbour_recall, rnx_area, shepard_correlation, triplet_accuracy
-from manigen.measures._map import both, fellows
+from manigen.measures._map import both, fellows, others
 from manigen.measures.base import strangers
+from manigen.nearest import MANY, Nearest
 
 K = 15
 EXACT, AMONG = 20_000, 4_000
+ASKED, BLOCK = 20_000, 64  # of many codes: how many are asked for their neighbours, and how many at once
 HOLLOW = 0.05  # of the points are drawn as the least to be trusted
 SCALES = 60  # of the curve that is kept
 PARTS = 10  # that a sample is cut into, to see how much its figures differ
@@ -51,6 +55,8 @@ def of(z: Any, p: Any, seed: int = 0, progress: Callable[[float], None] = lambda
     """
     z, p, k = both(z, p, max(1, min(K, (len(z) - 1) // 2)))
     n = len(z)
+    if n > MANY:
+        return _of_many(z, p, k, seed, progress)
     progress(0.0)
     near, distances = fellows(z, k)
     progress(0.2)
@@ -91,6 +97,72 @@ def of(z: Any, p: Any, seed: int = 0, progress: Callable[[float], None] = lambda
     return Distortion(k, figures, columns, hollow(intruders, torn), scales, curve[scales - 1], plot)
 
 
+def _of_many(z: np.ndarray, p: np.ndarray, k: int, seed: int, progress: Callable[[float], None]) -> Distortion:
+    """The same of so many codes that only some can be asked, each for its neighbours among all."""
+    n = len(z)
+    rows = np.sort(seeds.numpy_stream(seed, n).permutation(n)[:ASKED])
+    near, distances, among = np.empty((len(rows), k), np.int64), np.empty((len(rows), k), np.float32), Nearest(z)
+    for at in range(0, len(rows), BLOCK):
+        part = slice(at, at + BLOCK)
+        near[part], distances[part] = others(*among.find(z[rows[part]], k + 1), rows[part])
+        progress(0.8 * at / len(rows))
+    beside, apart = fellows(p, k, rows)
+    recall = neighbour_recall.kept(near, beside)
+    drawn = np.sort(seeds.numpy_stream(seed, 1).permutation(n)[:AMONG])
+    intruders = _strange(z, rows, beside, drawn, k)
+    torn = _strange(p, rows, near, drawn, k)
+    progress(0.9)
+    sizes = density_correlation.sizes(distances), density_correlation.sizes(apart)
+    some_z, some_p = z[rows], p[rows]
+    curve = rnx_area.curve(some_z, some_p, seed=seed)
+    told = triplet_accuracy.told(z, p, seed=seed)
+    shepard = [shepard_correlation.measure(some_z, some_p, sample=300, seed=seed + part) for part in range(PARTS)]
+    correlations = np.array(
+        [density_correlation.correlation(sizes[0][b::PARTS], sizes[1][b::PARTS]) for b in range(PARTS)]
+    )
+    figures = {
+        "neighbour_recall": (float(recall.mean()), _error(recall)),
+        "trustworthiness": (1 - float(intruders.mean()), _error(intruders)),
+        "continuity": (1 - float(torn.mean()), _error(torn)),
+        "rnx_area": (rnx_area.area(curve), _area_error(some_z, some_p, seed)),
+        "shepard_correlation": (shepard_correlation.measure(some_z, some_p, seed=seed), _error(np.array(shepard))),
+        "triplet_accuracy": (float(told.mean()), _error(told)),
+        "density_correlation": (density_correlation.correlation(*sizes), _error(correlations)),
+    }
+    points = {
+        "intruders": intruders,
+        "torn": torn,
+        "recall": recall,
+        "density": _around_zero(sizes[1] - sizes[0]),
+        "area": _around_zero(area(z, p, beside, rows)),
+    }
+    columns = {name: np.full(n, np.nan, np.float32) for name in points}
+    for name, column in points.items():
+        columns[name][rows] = column
+    scales = np.unique(np.geomspace(1, len(curve), SCALES).round().astype(np.int64))
+    progress(1.0)
+    worst = rows[hollow(intruders, torn)].astype(np.int32)
+    plot = shepard_correlation.plot(some_z, some_p, seed=seed)
+    return Distortion(k, figures, columns, worst, scales, curve[scales - 1], plot)
+
+
+def _strange(true: np.ndarray, rows: np.ndarray, near: np.ndarray, drawn: np.ndarray, k: int) -> np.ndarray:
+    """How foreign the neighbours `near` (m, k) of some rows are in `true` (n, f): 1 - s_i of `base.strangers` (m,).
+
+    A neighbour's rank is estimated as the share of the `drawn` rows that is nearer.
+    """
+    n = len(true)
+    some, excess = true[drawn].astype(np.float64), np.empty(len(rows))
+    for at in range(0, len(rows), BLOCK):
+        here = true[rows[at : at + BLOCK]].astype(np.float64)
+        away = np.linalg.norm(true[near[at : at + BLOCK]] - here[:, None], axis=2)
+        ladder = np.sort(np.linalg.norm(some - here[:, None], axis=2), axis=1)
+        for i, (steps, those) in enumerate(zip(ladder, away, strict=True)):
+            ranks = np.searchsorted(steps, those) * ((n - 1) / len(drawn)) + 1
+            excess[at + i] = np.maximum(ranks - k, 0).sum()
+    return excess * 2 / (k * (2 * n - 3 * k - 1))
+
+
 def hollow(intruders: np.ndarray, torn: np.ndarray) -> np.ndarray:
     """Return the rows of the 5 % of the points with most intruders and tears; none where there are no such things."""
     wrong = intruders + torn
@@ -98,18 +170,20 @@ def hollow(intruders: np.ndarray, torn: np.ndarray) -> np.ndarray:
     return np.flatnonzero(wrong > limit).astype(np.int32)
 
 
-def area(z: np.ndarray, p: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """Return log sqrt det(A_i A_i^T) (n,): how much code space one step on the map covers around each point.
+def area(z: np.ndarray, p: np.ndarray, beside: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return log sqrt det(A_i A_i^T) (m,): how much code space one step on the map covers around each of some points.
 
-    A_i (dims, d) is the linear map that fits best how codes change from a point to its neighbours `beside` (n, k).
+    A_i (dims, d) is the linear map that fits best how codes change from a point to its neighbours `beside` (m, k);
+    the points are `rows`, or all of them.
     """
-    found = np.empty(len(z))
+    rows = np.arange(len(z)) if rows is None else rows
+    found = np.empty(len(rows))
     dims = p.shape[1]
     block = max(1, 4_000_000 // (beside.shape[1] * z.shape[1]))
-    for at in range(0, len(z), block):
+    for at in range(0, len(rows), block):
         part = slice(at, at + block)
-        steps = p[beside[part]].astype(np.float64) - p[part, None]
-        moved = z[beside[part]].astype(np.float64) - z[part, None]
+        steps = p[beside[part]].astype(np.float64) - p[rows[part], None]
+        moved = z[beside[part]].astype(np.float64) - z[rows[part], None]
         gram = steps.transpose(0, 2, 1) @ steps
         size = np.maximum(np.trace(gram, axis1=1, axis2=2), 1e-24)
         gram += np.eye(dims) * (1e-6 * size)[:, None, None]

@@ -42,6 +42,12 @@ def fellows(a: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.n
         return near[rows], distances[rows]
     else:
         near, distances = Nearest(a).find(a[rows], k + 1)
+    return others(near, distances, rows)
+
+
+def others(near: np.ndarray, distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `near` (m, k + 1) and their distances without each row itself: (m, k) both."""
+    k = near.shape[1] - 1
     others = near != rows[:, None]
     others[others.all(axis=1), -1] = False  # among many copies a row may not find itself: its farthest goes
     return near[others].reshape(-1, k), distances[others].reshape(-1, k)

@@ -17,7 +17,8 @@ To add a projection, write one file with a `card` and
 and, where the method can say where new codes go or which code a place stands for, `transform(z, arrays) -> p` and
 `inverse_transform(p, arrays) -> z`; where it cannot, the map asks its own points. The card's facts say which of the two
 it is (`transform`, `inverse_transform`), and may set `fewest` (different codes it needs; with less, PCA stands in) and
-`landmarks` (codes it can take in reasonable time; of more, it fits a sample and places the rest), `different` (copies
+`landmarks` (codes it can take in reasonable time; of more, it fits a sample and places the rest), `of_many` (the same
+where there are more than 100,000 codes), `different` (copies
 of a code are laid out once and share the place), `widest` (numbers a code may have).
 """
 
@@ -27,9 +28,9 @@ from typing import Any
 
 from manigen.cards import Card
 from manigen.discovery import discover, find
-from manigen.projections.base import Embedding, Map, Progress
+from manigen.projections.base import Embedding, Map, Progress, fitted_on
 
-__all__ = ["Embedding", "Map", "Progress", "card_of", "cards", "fit_map"]
+__all__ = ["Embedding", "Map", "Progress", "card_of", "cards", "fit_map", "fitted_on"]
 
 
 def cards() -> dict[str, Card]:

@@ -13,11 +13,13 @@ import numpy as np
 from manigen import checks, seeds
 from manigen.discovery import find
 from manigen.errors import BadFile, ManigenError, NotPossible
-from manigen.nearest import Nearest
+from manigen.nearest import MANY, Nearest
 from manigen.projections import _back
 
 if TYPE_CHECKING:
     from scipy.spatial import Delaunay, cKDTree
+
+    from manigen.cards import Card
 
 Progress = Callable[[float, str, np.ndarray | None], None]
 """Told while a map is fitted: the share done in [0, 1], what is being done, and the places so far or None.
@@ -27,6 +29,7 @@ To stop a fit, raise from it: the exception comes out of `fit`.
 
 BACK = 32  # places that the way back averages over
 THERE = 10  # codes that place a new code
+PLACED, PLACING = 8192, 5.0  # codes placed at once among landmarks; how many are placed while one is laid out, about
 PEAK = 0.03  # how near a point its own code takes over, as a share of the reach
 
 
@@ -93,8 +96,8 @@ class Map:
     def fit(self, z: Any, progress: Progress | None = None) -> Map:
         """Lay out the codes z (n, d). Same codes, knobs and seed: same map, on one machine.
 
-        Too few different codes for the method are placed by PCA; more than it can take in reasonable time
-        (`landmarks` in its card's facts) are fitted on a drawn sample and placed by `transform`. `notes` say so.
+        Too few different codes for the method are placed by PCA; of more than it can take in reasonable time a drawn
+        sample is fitted (`fitted_on` says how many), and the others are placed by `transform`. `notes` say so.
         Raises `BadInput` for codes that are not numbers (n, d), or not finite.
         """
         z = checks.codes(z)
@@ -109,7 +112,9 @@ class Map:
 
     def _lay_out(self, z: np.ndarray, tell: Progress) -> tuple[Embedding, bool]:
         """Return the embedding of z and whether PCA had to stand in for the method."""
-        fewest, most = self.card.facts.get("fewest", 1), self.card.facts.get("landmarks", len(z))
+        fewest, most = self.card.facts.get("fewest", 1), fitted_on(self.card, len(z))
+        if most < len(z) > MANY:  # to look for copies among so many would take longer than to lay some of them out
+            return self._lay_out_landmarks(z, most, tell)
         different = len(np.unique(z, axis=0)) if fewest > 1 else len(z)
         if different < fewest:
             made = find("manigen.projections", "pca").embed(z, self.seed, self.dims, tell)
@@ -120,12 +125,20 @@ class Map:
         if len(z) <= most:
             made = self._idea.embed(z, self.seed, self.dims, tell, **self.knobs)
             return (made if hasattr(self._idea, "transform") else replace(made, p=_lying(made.p))), False
+        return self._lay_out_landmarks(z, most, tell)
+
+    def _lay_out_landmarks(self, z: np.ndarray, most: int, tell: Progress) -> tuple[Embedding, bool]:
+        """Lay out `most` codes, drawn with the seed, and place the others among them, some at a time."""
         rows = np.sort(seeds.numpy_stream(self.seed).choice(len(z), most, replace=False))
         landmarks = Map(self.method, self.seed, self.dims, **self.knobs)
-        landmarks._become(z[rows], *landmarks._lay_out(z[rows], tell))
+        share = most / (most + len(z) / PLACING)  # of the time, about, that laying out takes
+        landmarks._become(z[rows], *landmarks._lay_out(z[rows], lambda done, words, p: tell(share * done, words, p)))
+        p = np.empty((len(z), self.dims), np.float32)
+        for at in range(0, len(z), PLACED):
+            tell(share + (1 - share) * at / len(z), "placing the other codes", None)
+            p[at : at + PLACED] = landmarks.transform(z[at : at + PLACED])
         note = f"Fitted on {most:,} of {len(z):,} codes, drawn with seed {self.seed}; the rest were placed among them."
-        made = Embedding(landmarks.transform(z), landmarks._arrays, (note, *landmarks.notes), landmarks.library)
-        return made, landmarks._stand_in
+        return Embedding(p, landmarks._arrays, (note, *landmarks.notes), landmarks.library), landmarks._stand_in
 
     def _lay_out_once(self, z: np.ndarray, tell: Progress) -> tuple[Embedding, bool]:
         """Lay out each of equal codes once and give its place to all of them."""
@@ -213,8 +226,11 @@ class Map:
         rows, distances = self._search(p, k + 1)
         rows, weights = _weigh(rows, distances, k)
         if way == "decoder":
-            decode, missing = self.decoder, self._missing
-            mended = np.matmul(weights[:, None].astype(np.float32), missing[rows])[:, 0]
+            decode = self.decoder
+            missing = (
+                self._missing[rows] if len(self.z) <= MANY else self._missed(rows.ravel()).reshape(*rows.shape, -1)
+            )
+            mended = np.matmul(weights[:, None].astype(np.float32), missing)[:, 0]
             return (decode(p.astype(np.float64)) + mended).astype(np.float32)
         if way.startswith("linear"):
             places = self.p[rows].astype(np.float64)
@@ -328,7 +344,10 @@ class Map:
     @cached_property
     def _missing(self) -> np.ndarray:
         """What the decoder misses of each point's code (n, d)."""
-        return (self.z - self.decoder(self.p)).astype(np.float32)
+        return self._missed(np.arange(len(self.z)))
+
+    def _missed(self, rows: np.ndarray) -> np.ndarray:
+        return (self.z[rows] - self.decoder(self.p[rows])).astype(np.float32)
 
     @cached_property
     def _nearest(self) -> Nearest:
@@ -340,6 +359,12 @@ class Map:
         workers = 2 if len(p) >= 250 else 1  # a thread costs more than a few places
         distances, rows = self._tree.query(p, np.arange(1, k + 1), workers=workers)
         return rows, distances
+
+
+def fitted_on(card: Card, n: int) -> int:
+    """Return how many of n codes a method is fitted on: all, or `landmarks`, or of many codes those `of_many`."""
+    most = card.facts.get("landmarks") or (card.facts.get("of_many", n) if n > MANY else n)
+    return min(most, n)
 
 
 def _lying(p: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ card = Card(
         "library": "pacmap",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "of_many": 60_000,
         "fewest": 12,
         "different": True,
     },

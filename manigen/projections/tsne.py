@@ -28,6 +28,7 @@ card = Card(
         "library": "openTSNE",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "of_many": 60_000,
         "fewest": 10,
     },
 )
@@ -72,7 +73,7 @@ def embed(
         callbacks=listen,
         callbacks_every_iters=EVERY,
         random_state=int(chance.integers(2**31)),
-    ).fit(*((z,) if len(z) > nearest.TOGETHER else (None, _affinities(z, perplexity, jobs))))
+    ).fit(None, _affinities(z, perplexity, jobs))
     return Embedding(np.asarray(fit), {}, tuple(notes), f"openTSNE {openTSNE.__version__}")
 
 

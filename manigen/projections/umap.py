@@ -35,11 +35,12 @@ card = Card(
         "library": "umap-learn",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "of_many": 60_000,
         "fewest": 10,
     },
 )
 
-ALL_PAIRS = 4096  # codes: of fewer, umap-learn compares all pairs by itself
+ALL_PAIRS = 4096  # codes: of fewer, umap-learn compares all pairs by itself; and of many its own search is quicker
 
 
 def embed(

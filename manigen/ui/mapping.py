@@ -262,6 +262,7 @@ def dialog(model: str, dims: int) -> None:
 
 
 def _say_landmarks(card: Card, opened: Opened) -> None:
-    most, n = card.facts.get("landmarks"), len(opened.codes)
-    if most and n > most:
+    n = len(opened.codes)
+    most = projections.fitted_on(card, n)
+    if n > most:
         st.info(text("fit_landmarks", most=most, n=n, title=card_text(card.title)), icon=":material/filter_alt:")

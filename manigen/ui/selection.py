@@ -26,6 +26,11 @@ def inside(p: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     array([ True, False])
     """
     found = np.zeros(len(p), bool)
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    near = np.flatnonzero(((p >= low) & (p <= high)).all(axis=1))  # of many points a small lasso asks few
+    if len(near) < len(p):
+        found[near] = inside(p[near], polygon)
+        return found
     x, y = p[:, 0], p[:, 1]
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
         if y0 != y1:
@@ -88,7 +93,7 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> bool:
         st.image(pictures.png(pictures.sheet(painted, 12), 3), width="stretch")
     with mean:
         st.caption(text("selection_mean"))
-        some = library().works.decode(opened.generator, codes.z[rows[:: max(1, len(rows) // 2000)]])
+        some = library().works.decode(opened.generator, codes.z[rows[:: -(-len(rows) // 2000)]])
         average = np.rint(some.mean(axis=0, keepdims=True)).astype(np.uint8)
         st.image(pictures.png(pictures.sheet(average, 1), 6), width="stretch")
     with classes:
@@ -101,10 +106,14 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> bool:
     download = st.columns([2, 2, 2, 3, 2], vertical_alignment="bottom")
     stem = f"{model}-{map_name}-{len(rows)}"
     download[0].download_button(
-        text("selection_csv"), table(opened, map_name, rows), f"{stem}.csv", "text/csv", width="stretch"
+        text("selection_csv"), lambda: table(opened, map_name, rows), f"{stem}.csv", "text/csv", width="stretch"
     )
-    kept = {"z": codes.z[rows], "rows": codes.rows[rows], "split": codes.split[rows], "labels": codes.labels[rows]}
-    download[1].download_button(text("selection_npz"), files.npz_bytes(kept), f"{stem}.npz", width="stretch")
+
+    def arrays() -> bytes:
+        kept = {"z": codes.z[rows], "rows": codes.rows[rows], "split": codes.split[rows], "labels": codes.labels[rows]}
+        return files.npz_bytes(kept)
+
+    download[1].download_button(text("selection_npz"), arrays, f"{stem}.npz", width="stretch")
     centre = codes.z[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
     full = len(state.tray()["pins"]) >= state.MOST_PINS
     download[2].button(

@@ -62,6 +62,8 @@ def panel(model: str, map_name: str, title: str) -> None:
             st.plotly_chart(figures.shepard(found.shepard, *axes), key="shepard", config=_PLAIN)
             st.caption(text("trust_shepard_help"))
         st.caption(text("trust_how"))
+        if opened.many:
+            st.caption(text("trust_how_many", n=len(fitted.p)))
 
     show()
 

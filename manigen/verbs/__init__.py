@@ -21,6 +21,7 @@ VERBS = (
     "encode",
     "decode",
     "sample",
+    "crowd",
     "map",
     "walk",
     "measure",

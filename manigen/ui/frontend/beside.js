@@ -1,6 +1,6 @@
 // Beside: another map of the same codes next to the first. One hand and one lasso are seen on both.
 
-import { loadColumns, MapView } from "./map.js";
+import { labelOf, loadColumns, MapView, placeOf } from "./map.js";
 import { element, fill } from "./parts.js";
 import { Trust } from "./trust.js";
 
@@ -40,6 +40,7 @@ export class Beside {
   }
 
   trusted(columns) {
+    if (this.columns.many) return this.view.renew();
     const { hollow, ...values } = columns;
     Object.assign(this.columns, values);
     this.columns.hollow = new Uint8Array(this.columns.label.length);
@@ -54,8 +55,8 @@ export class Beside {
   }
 }
 
-// The rows of a view's shown points that lie inside a polygon of its places.
-export function rowsInside({ columns: { x, y, label }, hidden }, polygon) {
+// The rows of a view's shown points that lie inside a polygon of its places; of many points, of those that were sent.
+export function rowsInside({ columns: { x, y, label, row }, hidden }, polygon) {
   const rows = [];
   for (let i = 0; i < x.length; i++) {
     if (hidden.has(label[i])) continue;
@@ -64,22 +65,25 @@ export function rowsInside({ columns: { x, y, label }, hidden }, polygon) {
       const [[ax, ay], [bx, by]] = [polygon[a], polygon[b]];
       if (ay > y[i] !== by > y[i] && x[i] < ax + ((y[i] - ay) * (bx - ax)) / (by - ay)) inside = !inside;
     }
-    if (inside) rows.push(i);
+    if (inside) rows.push(row[i]);
   }
   return rows;
 }
 
 // On a view: where the codes lie that the hand is near to on another map, the nearest one largest; and what a lasso holds there.
 export function drawElsewhere(pen, view, { near, chosen, dark, accent }) {
-  const { x, y, label } = view.columns;
+  const { columns } = view;
   pen.fillStyle = dark ? "#fff" : "#14161e";
   for (const row of chosen) {
-    if (view.hidden.has(label[row])) continue;
-    const [px, py] = view.toPixel([x[row], y[row]]);
+    const place = placeOf(columns, row);
+    if (!place || view.hidden.has(labelOf(columns, row))) continue;
+    const [px, py] = view.toPixel(place);
     pen.fillRect(px - 1.6, py - 1.6, 3.2, 3.2);
   }
   near.forEach((row, i) => {
-    const [px, py] = view.toPixel([x[row], y[row]]);
+    const place = placeOf(columns, row);
+    if (!place) return;
+    const [px, py] = view.toPixel(place);
     pen.beginPath();
     pen.arc(px, py, i ? 5 : 9, 0, 7);
     pen.lineWidth = i ? 2 : 3;

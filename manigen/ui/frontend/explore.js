@@ -2,7 +2,7 @@
 
 import { Beside, drawElsewhere, rowsInside } from "./beside.js";
 import { live } from "./live.js";
-import { columnsOf, expectPlotly, loadColumns, MapView } from "./map.js";
+import { columnsOf, expectPlotly, labelOf, loadColumns, MapView, placeOf, remember } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { Forming } from "./mapforming.js";
 import { draw } from "./picture.js";
@@ -37,6 +37,7 @@ class Explore {
         if (this.columns) this.sprites.look(this.map, this.columns, this.data.model);
         this.overlay();
       },
+      viewed: () => this.viewed(),
     });
     this.keys();
   }
@@ -215,6 +216,7 @@ class Explore {
   show(reply) {
     if (reply.error) return this.say(reply.error);
     this.header = reply.header;
+    if (this.header.map === this.data.map) remember(this.columns, this.header.where);
     draw(this.lens, reply, 0);
     this.loupe.dataset.level = this.header.level;
     this.field.dataset.shown = this.header.id;
@@ -229,11 +231,20 @@ class Explore {
   // The figures of this map have come: its least trusted points turn hollow, and it can be coloured by them.
   trusted(columns) {
     if (!this.columns) return;
+    if (this.columns.many) return this.map.renew();
     const { hollow, ...values } = columns;
     Object.assign(this.columns, values);
     this.columns.hollow = new Uint8Array(this.columns.x.length);
     for (const row of hollow) this.columns.hollow[row] = 1;
     this.map.restyle();
+    this.chips();
+  }
+
+  // Of many points, those of another view have come.
+  viewed() {
+    const { total, sent } = this.columns.many;
+    Object.assign(this.field.dataset, { total, sent });
+    if (this.stretch?.cells) this.layStretch();
     this.chips();
   }
 
@@ -248,11 +259,8 @@ class Explore {
       const found = await response.json();
       if (this.data.stretchUrl !== stretchUrl) return;
       if (!response.ok) return this.say(found.error);
-      const known = new Map(found.cells.map((cell) => [`${cell[0]} ${cell[1]}`, cell[2]]));
-      const { x, y } = this.columns;
-      const cellOf = (value, low) => Math.floor((value - low) / found.cell);
-      this.columns.stretch = Float32Array.from(x, (_, i) => known.get(`${cellOf(x[i], found.low[0])} ${cellOf(y[i], found.low[1])}`) ?? NaN);
       this.stretch = { url: stretchUrl, ...found };
+      this.layStretch();
       this.notice.hide();
       this.map.restyle();
       this.chips();
@@ -260,6 +268,15 @@ class Explore {
     } catch {
       this.stretch = null;
     }
+  }
+
+  // Each point has the figure of the cell it lies in.
+  layStretch() {
+    const { cells, cell, low } = this.stretch;
+    const known = new Map(cells.map(([column, row, log]) => [`${column} ${row}`, log]));
+    const { x, y } = this.columns;
+    const cellOf = (value, axis) => Math.floor((value - low[axis]) / cell);
+    this.columns.stretch = Float32Array.from(x, (_, i) => known.get(`${cellOf(x[i], 0)} ${cellOf(y[i], 1)}`) ?? NaN);
   }
 
   // How steady the map is: where it was not found out yet it is made again for that, in the background.
@@ -280,8 +297,9 @@ class Explore {
       const found = columnsOf(await response.arrayBuffer());
       if (this.data.stabilityUrl !== stabilityUrl) return;
       const { maps, typical } = found.header;
-      this.columns.stability = found.stability;
       this.steady = { url: stabilityUrl, ...found.header };
+      if (this.columns.many) this.map.renew();
+      else this.columns.stability = found.stability;
       this.say(fill(text.again_said, { n: maps, share: (100 * typical).toFixed(0) }));
       this.map.restyle();
       this.chips();
@@ -293,7 +311,7 @@ class Explore {
   // Where a point came to lie each time the map was made again; `stays` once it was clicked.
   async askGhosts(row, stays) {
     const { ghostsUrl } = this.data;
-    if (row === null || !this.columns.stability || this.data.colourBy !== "stability") return;
+    if (row === null || !this.steady?.maps || this.data.colourBy !== "stability") return;
     try {
       const response = await fetch(`${ghostsUrl}/${row}`);
       if (!response.ok || this.data.ghostsUrl !== ghostsUrl) return;
@@ -324,6 +342,7 @@ class Explore {
       const response = await fetch(`${unwarpUrl}/${row}`);
       if (!response.ok || this.data.unwarpUrl !== unwarpUrl || !this.unwarping || this.map.rowAt(this.place, REACH) !== row) return;
       this.bent = { ...(await response.json()), share: 0, towards: 1 };
+      remember(this.columns, this.bent.where);
       this.field.dataset.unwarped = row;
       this.glide();
     } catch {
@@ -332,10 +351,15 @@ class Explore {
   }
 
   insideLens() {
-    const { x, y } = this.columns;
-    const middle = this.map.toPixel([x[this.bent.rows[0]], y[this.bent.rows[0]]]);
+    const middle = this.pixelOf(this.bent.rows[0]);
     const hand = this.map.toPixel(this.place);
     return Math.hypot(hand[0] - middle[0], hand[1] - middle[1]) < LENS;
+  }
+
+  // Where a row is seen; null for one of many that is not known here.
+  pixelOf(row) {
+    const place = placeOf(this.columns, row);
+    return place && this.map.toPixel(place);
   }
 
   straighten() {
@@ -366,9 +390,8 @@ class Explore {
 
   drawUnwarped(pen) {
     const { rows, places, true: near, share } = this.bent;
-    const { x, y, label } = this.columns;
     const eased = share * share * (3 - 2 * share);
-    const [mx, my] = this.map.toPixel([x[rows[0]], y[rows[0]]]);
+    const [mx, my] = this.pixelOf(rows[0]);
     const veil = pen.createRadialGradient(mx, my, 0, mx, my, LENS);
     const paper = this.dark ? "18,20,26" : "255,255,255";
     veil.addColorStop(0, `rgba(${paper},${0.9 * eased})`);
@@ -383,12 +406,12 @@ class Explore {
     const larger = Math.max(1, (0.72 * LENS) / reach); // as through a glass: what is close together is seen apart
     for (let i = rows.length - 1; i >= 0; i--) {
       const row = rows[i];
-      const [ax, ay] = this.map.toPixel([x[row], y[row]]);
+      const [ax, ay] = this.pixelOf(row) ?? [mx, my];
       const far = Math.hypot(...steps[i]) * larger;
       const held = larger * Math.min(1, (1.5 * LENS) / Math.max(far, 1)); // an intruder leaves, but not the map
       const [bx, by] = [mx + held * steps[i][0], my + held * steps[i][1]];
       const [px, py] = [ax + (bx - ax) * eased, ay + (by - ay) * eased];
-      pen.strokeStyle = pen.fillStyle = this.map.colourOf(label[row]);
+      pen.strokeStyle = pen.fillStyle = this.map.colourOf(labelOf(this.columns, row));
       pen.globalAlpha = 0.35;
       pen.lineWidth = 1;
       pen.beginPath();
@@ -409,7 +432,7 @@ class Explore {
   }
 
   drawGhosts(pen, { row, places }) {
-    const [px, py] = this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
+    const [px, py] = this.pixelOf(row) ?? [0, 0];
     pen.strokeStyle = this.dark ? "#fff" : "#14161e";
     pen.fillStyle = this.dark ? "rgba(255,255,255,.5)" : "rgba(20,22,30,.42)";
     pen.lineWidth = 1;
@@ -451,6 +474,7 @@ class Explore {
       const kin = response.ok ? await response.json() : null;
       if (this.data.model !== model || this.data.map !== map || this.map.rowAt(this.place, REACH) !== row) return;
       this.kin = kin && { ...kin, map };
+      remember(this.columns, kin?.where);
     } catch {
       this.kin = null;
     }
@@ -496,7 +520,8 @@ class Explore {
       pen.lineWidth = 1.4;
       pen.strokeStyle = pen.fillStyle = this.dark ? "rgba(255,255,255,.75)" : "rgba(20,22,30,.6)";
       for (const { row } of this.header.neighbours) {
-        spoke(pen, [px, py], this.map.toPixel([this.columns.x[row], this.columns.y[row]]), 0.45, 2.6);
+        const end = this.pixelOf(row);
+        if (end) spoke(pen, [px, py], end, 0.45, 2.6);
       }
     }
     this.drawPins(pen);
@@ -524,15 +549,15 @@ class Explore {
 
   // From a point to its true nearest codes: calm where the map keeps them beside it, amber and dashed where it tore them off.
   drawKin(pen) {
-    const at = (row) => this.map.toPixel([this.columns.x[row], this.columns.y[row]]);
-    const [px, py] = at(this.kin.row);
+    const [px, py] = this.pixelOf(this.kin.row) ?? this.map.toPixel(this.place);
     const warn = getComputedStyle(this.root).getPropertyValue("--mg-edge");
     pen.lineWidth = 1.6;
     this.kin.rows.forEach((row, i) => {
       const kept = this.kin.kept[i];
       pen.strokeStyle = pen.fillStyle = kept ? (this.dark ? "rgba(255,255,255,.8)" : "rgba(20,22,30,.7)") : warn;
       pen.setLineDash(kept ? [] : [5, 4]);
-      spoke(pen, [px, py], at(row), kept ? 0.7 : 0.85, 2.8);
+      const end = this.pixelOf(row);
+      if (end) spoke(pen, [px, py], end, kept ? 0.7 : 0.85, 2.8);
     });
     pen.setLineDash([]);
     pen.beginPath();
@@ -597,8 +622,14 @@ class Explore {
       this.legend.append(chip);
     }
     if (colourBy === "stretch") this.legend.append(element("span", "mg-key", [text.ellipses], { title: text.ellipses_help }));
-    if (colourBy === "stability" && this.columns?.stability)
+    if (colourBy === "stability" && this.steady?.maps)
       this.legend.append(element("span", "mg-key", [element("b", "mg-ghost"), text.ghosts_key], { title: text.ghosts_help }));
+    const many = this.columns?.many;
+    if (many) {
+      const said = many.sent < many.total ? text.many_some : text.many_all;
+      const count = { sent: many.sent.toLocaleString(), total: many.total.toLocaleString() };
+      this.legend.append(element("span", "mg-key mg-count", [fill(said, count)], { title: text.many_help, role: "status" }));
+    }
     if (this.columns?.hollow?.includes(1))
       this.legend.append(element("span", "mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
   }
@@ -614,7 +645,7 @@ class Explore {
       if (click.undone) return;
       if (reply.error) return this.say(reply.error);
       const code = reply.header.code ?? reply.header.codes[0];
-      const at = what.at ?? [this.columns.x[what.row], this.columns.y[what.row]];
+      const at = what.at ?? reply.header.at[0];
       click.pin = this.tray.add({ code, at, model, map }, reply);
     });
   }
@@ -658,24 +689,35 @@ class Explore {
     if (event.key !== "Enter") return;
     const { text, classes } = this.data;
     const asked = this.finder.value.trim();
-    const { x, y } = this.columns;
+    const n = this.columns.header.codes;
     const width = this.map.box.x1 - this.map.box.x0;
     const row = /^#\s*\d+$/.test(asked) ? Number(asked.slice(1)) : null;
     const group = classes.findIndex((name) => name.toLowerCase() === asked.toLowerCase());
     let place = null;
-    if (row !== null && row < x.length) {
-      place = [x[row], y[row]];
-      this.map.goTo(place, width / 14);
+    if (row !== null && row < n) {
+      if (!placeOf(this.columns, row)) return this.askWhere(row, event);
+      place = placeOf(this.columns, row);
+      this.map.goTo(this.map.flat(place), width / 14);
     } else if (row === null && group >= 0) {
       place = this.map.centres().find(([other]) => other === group)?.[1];
       if (place) this.map.goTo(place, width / 3.5);
     }
-    if (!place) return this.say(fill(text.find_none, { asked: asked.slice(0, 40), n: (x.length - 1).toLocaleString() }));
+    if (!place) return this.say(fill(text.find_none, { asked: asked.slice(0, 40), n: (n - 1).toLocaleString() }));
     this.panel.hidden = true;
     this.field.focus();
     this.touring = false;
     this.hint.style.opacity = 0;
     this.look(place, this.map.toPixel(place));
+  }
+
+  // One of many points that is not in view: the server knows where it lies.
+  askWhere(row, event) {
+    const { model, map } = this.data;
+    this.live.ask("find", { op: "rows", rows: [row], model, map }, (reply) => {
+      if (reply.error) return this.say(reply.error);
+      remember(this.columns, { rows: [row], at: reply.header.at, labels: [-1] });
+      this.findKey(event);
+    });
   }
 
   openTake() {

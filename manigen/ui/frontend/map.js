@@ -18,6 +18,10 @@ const PATIENCE = 2000; // ms that Plotly waits for the first picture
 const REST = 300; // ms without a move, after which a hand rests
 const OPACITY = 0.62; // of a point
 const TURN = 0.008; // radians that a 3-D map turns for a pixel
+const QUIET = 80; // ms without a change of the view, before what lies in it is asked for
+const ASIDE = 0.15; // of a view's width that is asked for on each side of it
+const CELL = 4; // px of a cell in which many points are counted
+const KNOWN = 5000; // places of points that were not sent with a view, and are remembered
 
 // Have the browser fetch plotly.js, and not yet run it: that would hold up the first paint.
 export function expectPlotly(url) {
@@ -51,7 +55,7 @@ function loadPlotly(url) {
 export function columnsOf(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const kinds = { float32: Float32Array, int32: Int32Array, int16: Int16Array, uint8: Uint8Array };
+  const kinds = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array, int16: Int16Array, uint8: Uint8Array };
   const columns = { header };
   for (const { name, dtype, shape, offset } of header.columns)
     columns[name] = new kinds[dtype](buffer, 4 + length + offset, shape.reduce((a, b) => a * b, 1));
@@ -63,15 +67,35 @@ export async function loadColumns(url) {
   if (!response.ok) throw new Error((await response.text()).slice(0, 300));
   const columns = columnsOf(await response.arrayBuffer());
   const { header } = columns;
-  columns.dims = header.columns.find(({ name }) => name === "points").shape[1];
-  if (columns.dims === 3) return columns; // the camera says where its points are seen
-  const [x, y] = [new Float32Array(header.codes), new Float32Array(header.codes)];
-  for (let i = 0; i < x.length; i++) [x[i], y[i]] = [columns.points[2 * i], columns.points[2 * i + 1]];
+  const [count, dims] = header.columns.find(({ name }) => name === "points").shape;
+  columns.dims = dims;
+  if (header.many) Object.assign(columns, { url, many: header.many, index: new Map(Array.from(columns.row, (row, i) => [row, i])), known: new Map() });
+  if (dims === 3) return columns; // the camera says where its points are seen
+  const [x, y] = [new Float32Array(count), new Float32Array(count)];
+  for (let i = 0; i < count; i++) [x[i], y[i]] = [columns.points[2 * i], columns.points[2 * i + 1]];
   return { ...columns, x, y };
 }
 
+// Of many points only those in view were sent. Of others the server tells where they lie along with what it says of them.
+export function remember(columns, where) {
+  if (!columns?.many || !where) return;
+  if (columns.known.size > KNOWN) columns.known.clear();
+  where.rows.forEach((row, i) => columns.known.set(row, { place: where.at[i], label: where.labels[i] }));
+}
+
+// Where a row lies on a map, and its label; null where that is not known here.
+export function placeOf(columns, row) {
+  const i = columns.many ? columns.index.get(row) : row;
+  return columns.x[i] === undefined ? (columns.known?.get(row)?.place ?? null) : [columns.x[i], columns.y[i]];
+}
+
+export function labelOf(columns, row) {
+  const i = columns.many ? columns.index.get(row) : row;
+  return columns.label[i] ?? columns.known?.get(row)?.label ?? -1;
+}
+
 export class MapView {
-  // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null, hidden), moved() }
+  // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null, hidden), moved(), viewed() }
   // A `plain` one stays on its canvas.
   constructor(root, on, plain = false) {
     this.on = on;
@@ -91,6 +115,7 @@ export class MapView {
 
   destroy() {
     this.observer.disconnect();
+    clearTimeout(this.refining);
     if (this.drawn) window.Plotly.purge(this.plot);
   }
 
@@ -101,7 +126,7 @@ export class MapView {
     if (fresh) {
       this.camera = columns.dims === 3 ? new Camera(columns.points) : null;
       if (this.camera) Object.assign(columns, { x: this.camera.x, y: this.camera.y });
-      if (this.camera && this.drawn) this.leavePlotly();
+      if ((this.camera || columns.many) && this.drawn) this.leavePlotly();
     }
     const [n, x, y] = [columns.x.length, columns.x, columns.y];
     if (fresh || dark !== this.dark) this.shading = null;
@@ -110,10 +135,10 @@ export class MapView {
       this.identity = Math.random();
       this.path = null;
       this.frameAll(x, y);
-      this.groups = groupsOf(columns.label, classes.length);
-      this.order = [...this.groups.keys()];
+      this.group();
       this.hidden.clear();
     }
+    this.refine(0);
     this.middles = null;
     this.movable = Boolean(plotlyUrl); // a small map that is only looked at stays a picture
     if (!this.drawn) this.paint();
@@ -121,7 +146,7 @@ export class MapView {
     if (this.alone) {
       await breath();
       if (this.columns !== columns) return;
-      if (!this.camera) this.shading ??= shade(x, y, columns.label, this.box, dark);
+      if (!this.camera && !columns.many) this.shading ??= shade(x, y, columns.label, this.box, dark);
       this.paint();
       return this.on.moved?.();
     }
@@ -145,7 +170,56 @@ export class MapView {
 
   // Whether the canvas is all there will be.
   get alone() {
-    return this.plain || Boolean(this.camera);
+    return this.plain || Boolean(this.camera || this.columns?.many);
+  }
+
+  group() {
+    const { label, many } = this.columns;
+    this.groups = groupsOf(label, this.classes.length, many?.labels);
+    this.order = [...this.groups.keys()];
+  }
+
+  // Of many points those in view are asked for once the view rests; until they come the others are stretched along.
+  refine(wait = QUIET) {
+    if (!this.columns?.many || this.camera) return;
+    clearTimeout(this.refining);
+    this.refining = setTimeout(() => this.askView(), wait);
+  }
+
+  async askView() {
+    const { columns, view, colourBy } = this;
+    const [aside, above] = [ASIDE * (view.x1 - view.x0), ASIDE * (view.y1 - view.y0)];
+    const box = [view.x0 - aside, view.x1 + aside, view.y0 - above, view.y1 + above];
+    const [width, height] = this.size();
+    const cells = Math.round((width * height * (1 + 2 * ASIDE) ** 2) / CELL ** 2);
+    const url = `${columns.url}&box=${box}&cells=${cells}&hidden=${[...this.hidden]}&colour=${colourBy}`;
+    if (columns.asked === url && !columns.stale) return;
+    Object.assign(columns, { asked: url, stale: false });
+    const fresh = await loadColumns(url).catch(() => null);
+    if (this.columns !== columns || columns.asked !== url) return;
+    if (!fresh) return (columns.asked = null); // the line is down: the next move asks again
+    const { known } = columns;
+    delete columns[columns.many.colour];
+    Object.assign(columns, fresh, { url: columns.url, known });
+    this.n = columns.x.length;
+    this.group();
+    this.shading = null;
+    this.paint();
+    this.on.viewed?.();
+    this.on.moved?.();
+  }
+
+  // What is known of the points has changed: the view is asked for again.
+  renew() {
+    this.columns.stale = true;
+    this.refine(0);
+  }
+
+  // Where the shading lies.
+  get shadeBox() {
+    if (!this.columns.many) return this.box;
+    const [x0, x1, y0, y1] = this.columns.many.box;
+    return { x0, x1, y0, y1 };
   }
 
   leavePlotly() {
@@ -160,6 +234,7 @@ export class MapView {
       this.box = { x0: -reach, x1: reach, y0: -reach, y1: reach };
       return this.fit();
     }
+    if (this.columns.many) [x0, x1, y0, y1] = this.columns.many.whole;
     for (let i = 0; i < x.length; i++) {
       if (x[i] < x0) x0 = x[i];
       if (x[i] > x1) x1 = x[i];
@@ -188,10 +263,15 @@ export class MapView {
 
   // A place in space is seen where its shadow lies.
   toPixel(place) {
-    const [x, y] = this.camera && place.length === 3 ? this.camera.project(place) : place;
+    const [x, y] = this.flat(place);
     const [width, height] = this.size();
     const { x0, x1, y0, y1 } = this.view;
     return [((x - x0) / (x1 - x0)) * width, ((y1 - y) / (y1 - y0)) * height];
+  }
+
+  // A place on the plane it is seen on.
+  flat(place) {
+    return this.camera && place.length === 3 ? this.camera.project(place) : place;
   }
 
   toPlace([px, py]) {
@@ -243,8 +323,10 @@ export class MapView {
     const pen = this.raster.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
+    if (this.columns.many && !this.camera) this.shading ??= cloud(this.columns, this.dark, (label) => rgb(this.colourOf(label)), this.range());
     if (this.shading) {
-      const [[left, top], [right, bottom]] = [this.toPixel([this.box.x0, this.box.y1]), this.toPixel([this.box.x1, this.box.y0])];
+      const box = this.shadeBox;
+      const [[left, top], [right, bottom]] = [this.toPixel([box.x0, box.y1]), this.toPixel([box.x1, box.y0])];
       pen.drawImage(this.shading, left, top, right - left, bottom - top);
     }
     pen.drawImage(points, 0, 0, width, height);
@@ -260,6 +342,10 @@ export class MapView {
       await loadPlotly(plotlyUrl);
       return spaceFigure(this.spaceTraces(), this.camera, paper);
     }
+    if (this.columns.many) {
+      await loadPlotly(plotlyUrl);
+      return { data: this.flatTraces(), layout: { ...this.flatLayout(), paper_bgcolor: paper, plot_bgcolor: paper } };
+    }
     if (!this.drawn) return null;
     return { data: this.plot.data, layout: { ...this.plot.layout, paper_bgcolor: paper, plot_bgcolor: paper, selections: [] } };
   }
@@ -267,7 +353,7 @@ export class MapView {
   spaceTraces() {
     const { points } = this.columns;
     const values = this.values();
-    const [low, high] = values ? spread(values) : [0, 1];
+    const [low, high] = this.range() ?? [0, 1];
     return this.order.filter((group) => !this.hidden.has(group)).map((group) => {
       const rows = this.groups.get(group);
       const [x, y, z] = [0, 1, 2].map((axis) => Float32Array.from(rows, (i) => points[3 * i + axis]));
@@ -313,6 +399,7 @@ export class MapView {
   }
 
   pointSize() {
+    if (this.columns.many) return this.n > 12000 ? 2 : this.n > 3000 ? 3.2 : 5;
     return this.n > 40000 ? 2.5 : this.n > 12000 ? 3.4 : 5;
   }
 
@@ -323,14 +410,21 @@ export class MapView {
       const known = new Map(this.order.map((group) => [group, rgb(this.colourOf(group))]));
       return (i, group) => known.get(group);
     }
-    const [low, high] = spread(values);
+    const [low, high] = this.range();
     const scale = Array.from({ length: 64 }, (_, at) => between(at / 63));
-    return (i) => scale[Math.max(0, Math.min(63, Math.round((63 * (values[i] - low)) / (high - low || 1)) || 0))];
+    const nothing = rgb(this.colourOf(-1)); // where it is not known
+    return (i) => Number.isNaN(values[i]) ? nothing : scale[Math.max(0, Math.min(63, Math.round((63 * (values[i] - low)) / (high - low || 1)) || 0))];
   }
 
   // What the points are coloured by; null for their class, or while the figures are still on their way.
   values() {
     return this.colourBy === "label" ? null : (this.columns[this.colourBy] ?? null);
+  }
+
+  // The ends of the colours, where the points are not coloured by their class.
+  range() {
+    const values = this.values();
+    return values && (this.columns.many?.range ?? spread(values));
   }
 
   // The row of the shown point nearest to a place, where it is within `reach` px; else null.
@@ -341,7 +435,7 @@ export class MapView {
     let [best, row] = [(reach * unit) ** 2, null];
     for (let i = 0; i < x.length; i++) {
       const far = (x[i] - place[0]) ** 2 + (y[i] - place[1]) ** 2;
-      if (far < best && !this.hidden.has(label[i])) [best, row] = [far, i];
+      if (far < best && !this.hidden.has(label[i])) [best, row] = [far, this.columns.row[i]];
     }
     return row;
   }
@@ -356,10 +450,10 @@ export class MapView {
     return { type: "scattergl", mode: "markers", x: pick(x, rows), y: pick(y, rows), marker, hoverinfo: "skip", name: "" };
   }
 
-  async react(Plotly) {
+  flatTraces() {
     const { x, y, hollow } = this.columns;
     const values = this.values();
-    const range = values ? spread(values) : null;
+    const range = this.range();
     const size = this.pointSize();
     const traces = this.order.map((group) => {
       const rows = hollow ? this.groups.get(group).filter((i) => !hollow[i]) : this.groups.get(group);
@@ -370,19 +464,27 @@ export class MapView {
         visible: !this.hidden.has(group), name: this.classes[group] ?? "" };
     });
     if (hollow) traces.push(this.rings(values, range));
+    return traces;
+  }
+
+  flatLayout() {
+    const box = this.shadeBox;
     const { x0, x1, y0, y1 } = this.view;
     const axis = { visible: false, fixedrange: false, zeroline: false };
-    const layout = {
+    return {
       margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false, dragmode: this.mode,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: this.identity,
       xaxis: { ...axis, range: [x0, x1] }, yaxis: { ...axis, range: [y0, y1] },
-      images: [{ source: this.shading.toDataURL("image/png"), xref: "x", yref: "y", x: this.box.x0, y: this.box.y1,
-        sizex: this.box.x1 - this.box.x0, sizey: this.box.y1 - this.box.y0, sizing: "stretch", layer: "below" }],
-      annotations: values ? [] : this.annotations(),
+      images: [{ source: this.shading.toDataURL("image/png"), xref: "x", yref: "y", x: box.x0, y: box.y1,
+        sizex: box.x1 - box.x0, sizey: box.y1 - box.y0, sizing: "stretch", layer: "below" }],
+      annotations: this.values() ? [] : this.annotations(),
       newselection: { line: { color: this.dark ? "#fff" : "#222", width: 1.5, dash: "dot" } },
     };
+  }
+
+  async react(Plotly) {
     const config = { scrollZoom: true, displayModeBar: false, doubleClick: false, responsive: false };
-    await Plotly.react(this.plot, traces, layout, config);
+    await Plotly.react(this.plot, this.flatTraces(), this.flatLayout(), config);
     if (!this.drawn) {
       this.drawn = true;
       this.plot.on("plotly_relayouting", (change) => this.follow(change));
@@ -396,7 +498,8 @@ export class MapView {
 
   // The middle of every group that has a class and is shown: [group, [x, y]].
   centres() {
-    const { x, y } = this.columns;
+    const { x, y, many } = this.columns;
+    if (many && !this.camera) return many.middles.filter(([group]) => !this.hidden.has(group)).map(([group, ...place]) => [group, place]);
     return [...this.groups].filter(([group]) => group >= 0 && !this.hidden.has(group))
       .map(([group, rows]) => [group, [middle(pick(x, rows)), middle(pick(y, rows))]]);
   }
@@ -426,6 +529,7 @@ export class MapView {
     const { x0, x1, y0, y1 } = view;
     if (this.drawn) window.Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
     else this.repaint();
+    this.refine();
     this.on.moved?.();
   }
 
@@ -459,6 +563,7 @@ export class MapView {
       this.hidden = new Set(isAlone ? [] : others);
     } else if (!this.hidden.delete(group)) this.hidden.add(group);
     this.middles = null;
+    this.refine();
     if (!this.drawn) return this.repaint();
     if (this.columns.hollow) return this.react(window.Plotly);
     const visible = this.order.map((other) => !this.hidden.has(other));
@@ -526,6 +631,7 @@ export class MapView {
         const v = this.view;
         window.Plotly.relayout(this.plot, { width, height, "xaxis.range": [v.x0, v.x1], "yaxis.range": [v.y0, v.y1] });
       } else this.paint();
+      this.refine();
     }
     this.on.moved?.();
   }
@@ -581,17 +687,19 @@ export class MapView {
       down = grip = null;
       tracing = false;
       if (traced && this.path) this.traced();
-      if (this.on.drop?.(still)) return;
+      const closed = traced && Boolean(this.path); // a lasso that ends where it began is no click
+      if (this.on.drop?.(still) || closed) return;
       if (still && this.columns) this.on.pin?.(this.toPlace(pixel), pixel);
     }, true);
   }
 }
 
-function groupsOf(labels, classes) {
+// The points of each label; of labels `there` also where none is in view.
+function groupsOf(labels, classes, there = []) {
   const groups = new Map();
   for (let group = -1; group < classes; group++) groups.set(group, []);
   for (let i = 0; i < labels.length; i++) groups.get(labels[i])?.push(i);
-  for (const [group, rows] of groups) rows.length ? groups.set(group, Int32Array.from(rows)) : groups.delete(group);
+  for (const [group, rows] of groups) rows.length || there.includes(group) ? groups.set(group, Int32Array.from(rows)) : groups.delete(group);
   return groups;
 }
 
@@ -657,6 +765,31 @@ function shade(x, y, label, box, dark, side = 160) {
   wide.imageSmoothingQuality = "high";
   wide.drawImage(canvas, 0, 0, side * 3, side * 3);
   return big;
+}
+
+// How many of many points lie where: each cell in its most frequent class's colour or that of its mean, the more the inkier.
+// Where all of them are drawn too it is faint.
+function cloud({ counts, main, mean, many }, dark, colourOf, range) {
+  const [wide, high] = many.cells;
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: wide, height: high });
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(wide, high);
+  const most = Math.log1p(counts.reduce((a, b) => Math.max(a, b), 0)) || 1;
+  const full = 255 * (many.total > many.sent ? 1 : 0.3) * (dark ? 0.95 : 0.85);
+  const inks = new Map(many.labels.map((label) => [label, colourOf(label)]));
+  for (let row = 0; row < high; row++)
+    for (let column = 0; column < wide; column++) {
+      const from = row * wide + column;
+      if (!counts[from]) continue;
+      const share = range && (mean[from] - range[0]) / (range[1] - range[0] || 1);
+      const ink = range && mean[from] === mean[from] ? between(Math.max(0, Math.min(1, share))) : range ? [140, 146, 156] : inks.get(main[from]);
+      const to = 4 * ((high - 1 - row) * wide + column);
+      image.data.set(ink, to);
+      image.data[to + 3] = full * (0.06 + 0.94 * (Math.log1p(counts[from]) / most) ** 1.5);
+    }
+  pen.putImageData(image, 0, 0);
+  return canvas;
 }
 
 // A round point of `radius` px on an image of `width`, or a ring of that `line`, with so much `ink`: how far each of its

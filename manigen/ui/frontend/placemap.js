@@ -1,7 +1,7 @@
 // A small map that tells where a code lies: painted once, a bead on it, its trail, and lines to the nearest real codes.
 // A click anywhere asks for the code behind that place.
 
-import { loadColumns, MapView } from "./map.js";
+import { loadColumns, MapView, placeOf } from "./map.js";
 import { element, fill } from "./parts.js";
 
 const TRAIL = 40; // places
@@ -50,7 +50,8 @@ export class PlaceMap {
   }
 
   members() {
-    return new Map([...(this.map.groups ?? [])].filter(([group]) => group >= 0));
+    const { row } = this.columns ?? {};
+    return new Map([...(this.map.groups ?? [])].filter(([group]) => group >= 0).map(([group, at]) => [group, at.map((i) => row[i])]));
   }
 
   start(place) {
@@ -93,9 +94,11 @@ export class PlaceMap {
     pen.lineWidth = 1.2;
     pen.strokeStyle = `rgba(${ink},.5)`;
     for (const { row } of this.neighbours ?? []) {
+      const place = placeOf(this.columns, row);
+      if (!place) continue;
       pen.beginPath();
       pen.moveTo(x, y);
-      pen.lineTo(...this.map.toPixel([this.columns.x[row], this.columns.y[row]]));
+      pen.lineTo(...this.map.toPixel(place));
       pen.stroke();
     }
     pen.beginPath();

@@ -18,15 +18,15 @@ export class Sprites {
   forget(model) {
     this.model = model;
     this.pictures = new Map();
-    this.rows = [];
+    this.points = [];
   }
 
   // The view has changed; once it rests, ask for the pictures of the points in it, if they are few.
   look(map, columns, model) {
     if (model !== this.model) this.forget(model);
-    this.rows = visible(map, columns);
+    this.points = visible(map, columns);
     clearTimeout(this.timer);
-    const missing = this.rows.filter((row) => !this.pictures.has(row));
+    const missing = this.points.map((i) => columns.row[i]).filter((row) => !this.pictures.has(row));
     if (!missing.length) return;
     this.timer = setTimeout(() => {
       this.live.ask("sprites", { op: "rows", model, rows: missing }, (reply) => {
@@ -44,32 +44,33 @@ export class Sprites {
   }
 
   draw(pen, map, columns) {
-    if (!this.rows.length) return;
+    if (!this.points.length) return;
     const [width, height] = map.size();
-    const side = Math.min(56, Math.max(20, 0.55 * Math.sqrt((width * height) / this.rows.length)));
+    const side = Math.min(56, Math.max(20, 0.55 * Math.sqrt((width * height) / this.points.length)));
     pen.save();
     pen.imageSmoothingEnabled = false;
     pen.lineWidth = 2;
-    for (const row of this.rows) {
-      const picture = this.pictures.get(row);
+    for (const i of this.points) {
+      const picture = this.pictures.get(columns.row[i]);
       if (!picture) continue;
-      const [px, py] = map.toPixel([columns.x[row], columns.y[row]]);
+      const [px, py] = map.toPixel([columns.x[i], columns.y[i]]);
       pen.drawImage(picture, px - side / 2, py - side / 2, side, side);
-      pen.strokeStyle = map.colourOf(columns.label[row]);
+      pen.strokeStyle = map.colourOf(columns.label[i]);
       pen.strokeRect(px - side / 2, py - side / 2, side, side);
     }
     pen.restore();
   }
 }
 
-// The rows of the points in view, none where they are too many.
-function visible(map, { x, y, label }) {
+// Which points are in view, none where they are too many.
+function visible(map, { x, y, label, many }) {
   const { x0, x1, y0, y1 } = map.view;
-  const rows = [];
+  const points = [];
+  if (many && many.total > many.sent) return points; // there are others between them
   for (let i = 0; i < x.length; i++) {
     if (x[i] < x0 || x[i] > x1 || y[i] < y0 || y[i] > y1 || map.hidden.has(label[i])) continue;
-    rows.push(i);
-    if (rows.length > MOST) return [];
+    points.push(i);
+    if (points.length > MOST) return [];
   }
-  return rows;
+  return points;
 }

@@ -8,6 +8,7 @@ const WIDE = 1600; // px of a picture
 export async function take(kind, { map, columns, data }) {
   const name = `${data.model}-${data.map}`;
   if (kind === "npz") return save(data.exportUrl, `${name}.npz`);
+  if (kind === "csv" && columns.many) return save(`${data.exportUrl}?as=csv`, `${name}.csv`); // not all points are here
   if (kind === "csv") return give(new Blob([table(columns, data.classes)], { type: "text/csv" }), `${name}.csv`);
   const figure = await map.figure(data.plotlyUrl);
   if (!figure) return null; // Plotly is not there yet
