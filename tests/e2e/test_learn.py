@@ -45,7 +45,7 @@ FAINT = """() => {
 
 
 # What a teacher's screen does not show of a step, or too small: knobs, panels, figures, the way on, words cut off,
-# pictures of less than 28 pixels, plots of less than 100.
+# sliders shorter than 110 pixels, pictures of less than 28, plots of less than 100.
 BEYOND = """() => {
   const seen = (selector) => [...document.querySelectorAll(`.mg-learn :is(${selector})`)].filter((node) =>
     node.checkVisibility());
@@ -56,6 +56,7 @@ BEYOND = """() => {
       box(node).top < 0 || box(node).left < 0 || box(node).bottom > innerHeight || box(node).right > innerWidth),
     ...seen(".mg-words, .mg-panels figure, .mg-picture-grid").filter((node) =>
       node.scrollHeight > node.clientHeight + 1),
+    ...seen("input[type=range]").filter((node) => box(node).width < 110),
     ...seen(".mg-cell").filter((node) => box(node).width < 28),
     ...seen(".mg-plot-canvas").filter((node) => box(node).height < 100),
   ].map(name);
@@ -122,7 +123,7 @@ def run_through(one: Any, name: str, tongue: str, looks: tuple[str, ...]) -> Non
         if step in looks:
             is_clear(one, step)
         if step in ("predict", "try", "reveal"):
-            is_on_one_screen(one, f"{name} {step} {tongue}", tongue == "en" or step == "reveal")
+            is_on_one_screen(one, f"{name} {step} {tongue}", step == "reveal" or (step == "try" and tongue == "en"))
 
     one.page.wait_for_selector(".mg-option")
     arrive("predict")
