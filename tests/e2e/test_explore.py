@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.browser import ROOT, free_port, served
+from benchmarks.live import crowded
 from manigen import weights
 from manigen.ui.state import DEFAULT_MODEL
 
@@ -470,3 +471,58 @@ def test_a_restarted_server_is_noticed_and_the_hand_goes_on_where_it_was(visit, 
     with served(ROOT / "app.py", port=port):
         one.page.wait_for_selector('.mg-explore[data-connection="open"]')
         one.changes(lambda: one.page.mouse.move(*one.place(0.6, 0.4)))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """The address of an app, and the name of a model in it with more codes than a page is sent."""
+    cache = str(tmp_path_factory.mktemp("many"))
+    with (
+        crowded(120_000) as (name, folder),
+        served(ROOT / "app.py", MANIGEN_WEIGHTS=folder, MANIGEN_HOME=cache, XDG_CACHE_HOME=cache) as address,
+    ):
+        yield address, name
+
+
+def test_many_points_are_counted_in_a_shading_and_appear_one_by_one_as_one_zooms_in(visit, many):
+    address, name = many
+    one = visit(f"/?model={name}", address)
+    field = one.page.locator(".mg-map")
+    one.page.wait_for_selector('.mg-map[data-total="120000"][data-sent="20000"]')
+    assert "20,000 of the 120,000" in one.page.locator(".mg-count").inner_text()
+    one.page.wait_for_selector(".mg-map[data-shown]")
+    one.changes(lambda: one.page.mouse.move(*one.place(0.4, 0.4)))
+    one.page.locator('[data-tool="find"]').click()
+    one.changes(lambda: (one.page.keyboard.type("#111111"), one.page.keyboard.press("Enter")))
+    one.until("document.querySelectorAll('.mg-numbers dd')[0].textContent.startsWith('0.00')")
+    one.until("Number(document.querySelector('.mg-map').dataset.total) < 120000")
+    sizes = []
+    for _ in range(20):
+        before = field.get_attribute("data-views")
+        with one.page.expect_response(lambda reply: "box=" in reply.url) as reply:
+            one.page.locator('[data-tool="closer"]').click()
+        sizes.append(len(reply.value.body()))
+        one.until("(before) => document.querySelector('.mg-map').dataset.views !== before", before)
+        if field.get_attribute("data-total") == field.get_attribute("data-sent"):
+            break
+    assert 0 < int(field.get_attribute("data-total")) <= 20_000
+    assert max(sizes) < 600_000
+    one.until("document.querySelector('.mg-count').textContent.startsWith('all ')")
+    one.page.locator('[data-tool="reset"]').click()
+    one.page.wait_for_selector('.mg-map[data-total="120000"]')
+    one.page.locator(".mg-chip").nth(3).click()  # a class is not counted any more
+    one.until("Number(document.querySelector('.mg-map').dataset.total) < 120000")
+
+
+def test_a_lasso_that_ends_where_it_began_holds_points_and_pins_nothing(visit, many):
+    address, name = many
+    one = visit(f"/?model={name}", address)
+    one.page.wait_for_selector('.mg-map[data-total="120000"]')
+    one.page.locator('[data-tool="lasso"]').click()
+    one.page.mouse.move(*one.place(0.3, 0.3))
+    one.page.mouse.down()
+    for at in [(0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.3)]:
+        one.page.mouse.move(*one.place(*at), steps=4)
+    one.page.mouse.up()
+    one.page.get_by_text("of 120,000").first.wait_for()
+    assert one.page.locator(".mg-pin").count() == 0

@@ -243,7 +243,7 @@ class Explore {
   // Of many points, those of another view have come.
   viewed() {
     const { total, sent } = this.columns.many;
-    Object.assign(this.field.dataset, { total, sent });
+    Object.assign(this.field.dataset, { total, sent, views: 1 + Number(this.field.dataset.views ?? 0) });
     if (this.stretch?.cells) this.layStretch();
     this.chips();
   }
