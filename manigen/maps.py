@@ -16,7 +16,6 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +56,9 @@ def key(z: np.ndarray, method: str, seed: int, dims: int, knobs: Mapping[str, An
 
 def _recipe(method: str, seed: int, dims: int, knobs: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Return what a map is made by: the method with its settings and its library's version, and its own file."""
-    card = projections.card_of(method)
-    library = str(card.facts.get("library", "scipy"))
+    library, version = projections.fitted_by(projections.card_of(method), dims)
     own = (Path(projections.__file__).parent / f"{method}.py").read_bytes()
-    recipe = [method, seed, dims, sorted(knobs.items()), library, metadata.version(library)]
+    recipe = [method, seed, dims, sorted(knobs.items()), library, version]
     return json.dumps(recipe).encode(), own
 
 

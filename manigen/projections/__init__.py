@@ -28,9 +28,10 @@ from typing import Any
 
 from manigen.cards import Card
 from manigen.discovery import discover, find
+from manigen.projections._gpu import fitted_by
 from manigen.projections.base import Embedding, Map, Progress, fitted_on
 
-__all__ = ["Embedding", "Map", "Progress", "card_of", "cards", "fit_map", "fitted_on"]
+__all__ = ["Embedding", "Map", "Progress", "card_of", "cards", "fit_map", "fitted_by", "fitted_on"]
 
 
 def cards() -> dict[str, Card]:

@@ -23,7 +23,7 @@ card = Card(
         *(knob for knob in umap.card.knobs if knob.name != "metric"),
         Knob("dens_lambda", 2.0, "How much densities count against neighbours.", 0.0, 20.0),
     ),
-    facts={**umap.card.facts, "different": True},
+    facts={**umap.card.facts, "different": True, "gpu": ()},  # cuML has no densMAP
 )
 
 

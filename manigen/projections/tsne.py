@@ -12,6 +12,7 @@ import numpy as np
 
 from manigen import nearest, seeds
 from manigen.cards import Card, Knob
+from manigen.projections import _gpu
 from manigen.projections.base import Embedding, Progress
 from manigen.projections.pca import directions
 
@@ -28,6 +29,7 @@ card = Card(
         "library": "openTSNE",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "gpu": (2,),
         "of_many": 60_000,
         "fewest": 10,
     },
@@ -41,7 +43,7 @@ def embed(
     """Return the places (n, dims) of codes z (n, d).
 
     It starts from the codes' PCA, shrunk, so that the large layout is the data's and not chance's; the seed therefore
-    changes little (Kobak, Linderman 2021, https://doi.org/10.1038/s41587-020-00809-z).
+    changes little (Kobak, Linderman 2021, https://doi.org/10.1038/s41587-020-00809-z). On a GPU it is cuML's, 2-D only.
     """
     notes = []
     if 3 * perplexity > len(z) - 1:
@@ -49,6 +51,17 @@ def embed(
         notes.append(f"perplexity was lowered from {perplexity:g} to {lowered:.3g}: there are {len(z)} codes.")
         perplexity = lowered
     progress(0.0, "starting t-SNE", None)
+    if dims == 2 and (gpu := _gpu.cuml()) is not None:
+        progress(0.05, "laying out the points on the GPU", None)
+        settings: dict[str, Any] = {
+            "perplexity": perplexity,
+            "early_exaggeration": early_exaggeration,
+            "n_components": dims,
+        }
+        settings |= {"n_neighbors": min(int(3 * perplexity), len(z) - 1), "init": "pca"}
+        drawn = int(seeds.numpy_stream(seed).integers(2**31))
+        p, library = _gpu.lay_out(gpu.manifold.TSNE(**settings, random_state=drawn), z)
+        return Embedding(p, {}, tuple(notes), library)
     import openTSNE
 
     chance = seeds.numpy_stream(seed)

@@ -14,6 +14,7 @@ import numpy as np
 
 from manigen import nearest, seeds
 from manigen.cards import Card, Knob
+from manigen.projections import _gpu
 from manigen.projections.base import Embedding, Progress
 
 card = Card(
@@ -35,6 +36,7 @@ card = Card(
         "library": "umap-learn",
         "transform": "neighbours: the geometric median of the nearest codes' places",
         "inverse_transform": "neighbours: the weighted mean of the nearest places' codes",
+        "gpu": (2, 3),
         "of_many": 60_000,
         "fewest": 10,
     },
@@ -53,7 +55,7 @@ def embed(
     metric: str = "euclidean",
     **more: Any,
 ) -> Embedding:
-    """Return the places (n, dims) of codes z (n, d); on one core, since only then does a seed fix the map.
+    """Return the places (n, dims) of codes z (n, d); on a CPU on one core, since only then does a seed fix the map.
 
     `more` is handed to umap-learn as it is: densMAP is one of its switches.
     """
@@ -62,6 +64,11 @@ def embed(
         notes.append(f"n_neighbors was lowered from {n_neighbors} to {len(z) - 1}: there are {len(z)} codes.")
         n_neighbors = len(z) - 1
     progress(0.0, "starting UMAP", None)
+    if not more and (gpu := _gpu.cuml()) is not None:
+        progress(0.05, "laying out the points on the GPU", None)
+        settings = {"n_neighbors": n_neighbors, "min_dist": min_dist, "metric": metric, "n_components": dims}
+        p, library = _gpu.lay_out(gpu.manifold.UMAP(**settings, random_state=random_state(seed)), z)
+        return Embedding(p, {}, tuple(notes), library)
     import umap  # takes seconds
 
     drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": _Epochs(progress), "mininterval": 0.2}

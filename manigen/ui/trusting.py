@@ -30,7 +30,11 @@ def panel(model: str, map_name: str, title: str) -> None:
         opened = library().open(model)
         fitted = opened.map(map_name)
         found = maps.known_distortion(opened.codes.z, fitted.p)
-        st.caption(f"{title} · {text('trust_fitted', n=len(fitted.p), library=fitted.library)}")
+        device = "gpu" if fitted.library.startswith("cuml") else "cpu"
+        said = text(f"trust_fitted_{device}", n=len(fitted.p), library=fitted.library)
+        if device == "cpu" and fitted.dims in fitted.card.facts.get("gpu", ()):
+            said += f" {text('trust_no_gpu')}"
+        st.caption(f"{title} · {said}")
         for note in fitted.notes:
             st.caption(note)
         if found is None:

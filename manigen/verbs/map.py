@@ -65,6 +65,7 @@ def run(given: Namespace) -> Result:
         "points": len(atlas.p),
         "fitted": source == "fitted",
         "source": source,
+        "library": atlas.library,
         **found,
         "notes": list(atlas.notes),
         "out": given.out,
