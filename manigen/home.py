@@ -77,6 +77,11 @@ def model(name: str) -> Path | None:
     return find("models", name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
 
 
+def owner_of(folder: Path) -> Owner:
+    """Return whose a thing in here is, by its folder."""
+    return Owner(folder.parents[1].name)
+
+
 @dataclass(frozen=True)
 class Owner:
     """One person's part of the home."""

@@ -105,22 +105,25 @@ class Run:
         """Write the checkpoint from which `begin(..., resume=True)` goes on."""
         return self.training.save(self.out)
 
-    def ship(self, progress: Callable[[str], None] = lambda stage: None) -> Path:
+    def ship(self, progress: Callable[[str], None] = lambda stage: None, quick: bool = False) -> Path:
         """Put the best weights, codes, maps and held-out figures in the run's folder, with a card; the checkpoint goes.
 
+        A `quick` one is there in seconds: it has only maps that take no time, and its card names those still to be
+        fitted (`maps_to_come`); its figures come with `measure`.
         `progress` hears each stage in words. Raises `ManigenError` where the disk is full; the checkpoint then stays.
         """
         family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
         generator, trained = self.finished or self.training.finish(), self._trained()
         chosen = self.choose_sampler(generator, progress)
-        codes, maps, measured = weights.make(
+        maps, to_come = weights.soon(self.recipe.maps) if quick else (self.recipe.maps, ())
+        codes, fitted, measured = weights.make(
             generator,
             self.train,
             self.test,
-            maps=self.recipe.maps,
+            maps=maps,
             rows=self.recipe.rows,
             seed=self.recipe.seed,
-            measured=self.recipe.measures,
+            measured=None if quick else self.recipe.measures,
             progress=progress,
         )
         about = {
@@ -134,7 +137,7 @@ class Run:
             generator,
             self.out,
             codes,
-            maps,
+            fitted,
             measured,
             about,
             title=self.title or f"{data.title}, {family.title.lower()}",
@@ -142,7 +145,15 @@ class Run:
             command=replace(self.recipe, data=self.called or self.recipe.data).command(self.named),
             trained=trained,
             **chosen.facts(),
+            **({weights.TO_COME: list(to_come)} if to_come else {}),
         )
+
+    def measure(self, progress: Callable[[str], None] = lambda stage: None) -> None:
+        """Put held-out figures on the card of the finished model in the run's folder."""
+        progress("measuring on held-out pictures")
+        seed, wanted = self.recipe.seed, self.recipe.measures
+        found = weights.held_out_figures(weights.load(self.out), self.train, self.test, seed, wanted)
+        weights.add_figures(self.out, found)
 
     def choose_sampler(self, generator: Generator, progress: Callable[[str], None]) -> choice.Choice:
         """Give the generator the sampler that measures best on pictures it has not trained on, and return why."""

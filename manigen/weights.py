@@ -36,6 +36,7 @@ SPLITS = ("train", "test", "sample")  # where a row of codes comes from; `sample
 ROWS = 10_000  # codes kept from each split
 ENTRIES = {"name": str, "family": str, "shape": list, "knobs": dict, "data": dict, "files": dict}  # of every card
 MODEL, CODES, SAMPLER, CARD = "model.safetensors", "codes.npz", "sampler.npz", "card.json"
+QUICK, TO_COME = "pca", "maps_to_come"  # the map that takes no time; the card's entry for those still to be fitted
 CHECKPOINT = "checkpoint.safetensors"  # what a run that is not finished leaves in its folder
 
 
@@ -273,10 +274,12 @@ def make(
     sampler: str = "normal",
     rows: int = ROWS,
     seed: int = 0,
-    measured: Collection[str] = (),
+    measured: Collection[str] | None = (),
     progress: Callable[[str], None] = lambda stage: None,
 ) -> tuple[Codes, dict[str, Map], dict[str, Any]]:
     """Give a trained generator its sampler, codes, maps and held-out figures, which are all or those named `measured`.
+
+    None are taken where that is None.
 
     `progress` hears each stage in words.
     """
@@ -292,6 +295,8 @@ def make(
     for method in maps:
         progress(f"fitting the {method} map of {len(at_hand):,} codes")
         fitted[method] = projections.fit_map(at_hand.z, method, seed)
+    if measured is None:
+        return at_hand, fitted, {}
     progress("measuring on held-out pictures")
     return at_hand, fitted, held_out_figures(generator, train, test, seed, measured)
 
@@ -327,8 +332,6 @@ def save(
     """
     from safetensors.torch import save as to_bytes
 
-    from manigen import measures
-
     folder = place_for(folder)
     with _scratch_beside(folder) as fresh:
         state = {name: _kept(value.detach().cpu().contiguous()) for name, value in generator.state_dict().items()}
@@ -339,9 +342,7 @@ def save(
             facts = {**facts, "sampler": type(generator.sampler).__module__.rpartition(".")[2]}
         about = {}
         for method, fitted in maps.items():
-            files.write_npz(fresh / "maps" / f"{method}.npz", fitted.arrays())
-            about[method] = {"knobs": fitted.knobs, "seed": fitted.seed, "codes": len(fitted.z)}
-            about[method] |= measures.of_map(fitted)
+            about[method] = _write_map(fresh, method, fitted)
         written = [path for path in sorted(fresh.rglob("*")) if path.is_file()]
         hashes = {path.relative_to(fresh).as_posix(): files.sha256(path) for path in written}
         card = {
@@ -361,6 +362,51 @@ def save(
         files.write_json(fresh / CARD, card)
         _swap(fresh, folder)
     return folder
+
+
+def _write_map(folder: Path, method: str, fitted: Map) -> dict[str, Any]:
+    """Write a map into a model's folder, and return what its card says of it."""
+    from manigen import measures
+
+    files.write_npz(folder / "maps" / f"{method}.npz", fitted.arrays())
+    about = {"knobs": fitted.knobs, "seed": fitted.seed, "codes": len(fitted.z)}
+    return about | measures.of_map(fitted)
+
+
+def soon(wanted: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of the maps `wanted` a model can have at once, and which are to come; one it has in any case.
+
+    >>> soon(("umap", "pca")), soon(("tsne",)), soon(("pca",))
+    ((('pca',), ('umap',)), (('pca',), ('tsne',)), (('pca',), ()))
+    """
+    return (QUICK,), tuple(method for method in wanted if method != QUICK)
+
+
+@contextmanager
+def _changing_card(folder: Path) -> Iterator[dict[str, Any]]:
+    """Give a finished model's card, and write what becomes of it; whoever else wants to change it waits."""
+    import filelock
+
+    with filelock.FileLock(folder / f".{CARD}.lock", timeout=60):
+        card = info(folder)
+        yield card
+        files.write_json(folder / CARD, card)
+
+
+def add_figures(folder: str | Path, measured: Mapping[str, Any]) -> None:
+    """Put held-out figures on the card of a finished model."""
+    with _changing_card(folder_of(folder)) as card:
+        card["measures"] = dict(measured)
+
+
+def add_map(folder: str | Path, method: str, fitted: Map) -> None:
+    """Put a map that was still to come among those of a finished model, as its best."""
+    folder = folder_of(folder)
+    about, file = _write_map(folder, method, fitted), f"maps/{method}.npz"
+    with _changing_card(folder) as card:
+        card["maps"] = {method: about, **card["maps"]}
+        card["files"][file] = files.sha256(folder / file)
+        card[TO_COME] = [other for other in card.get(TO_COME, ()) if other != method]
 
 
 def _kept(value: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -109,3 +111,38 @@ def test_the_train_page_offers_pictures_families_and_a_start(monkeypatch: pytest
     assert not test.exception
     (note,) = tmp_path.glob("owners/*/runs/*/about.json")
     assert '"family": "autoencoder"' in note.read_text(encoding="utf-8")
+
+
+def test_a_map_still_to_come_is_made_when_one_s_model_is_opened_and_then_lies_in_its_folder(monkeypatch, tmp_path):
+    from manigen import home, maps
+    from manigen.live.fits import Fits
+    from manigen.live.library import library
+
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path))
+    monkeypatch.setattr(maps, "folder", lambda: tmp_path / "maps")
+    token, folder = home.owner("session me").place("models")
+    model, shipped = home.PREFIX + token, weights.names()[0]
+    codes, plain = weights.codes(shipped), weights.load_map(shipped, "pca")
+    data = {"name": "digits", "classes": []}
+    weights.save(weights.load(shipped), folder, codes, {"pca": plain}, {}, data, **{weights.TO_COME: ["umap"]})
+    ordered = []
+    monkeypatch.setattr(
+        Fits, "map", lambda self, z, method, *more, **knobs: (ordered.append(method), SimpleNamespace(of="0" * 40))[1]
+    )
+    test = AppTest.from_file(str(ROOT / "pages" / "explore.py"), default_timeout=60)
+    test.session_state["own:session"] = "me"
+    test.query_params["model"] = model
+    test.run()
+    assert not test.exception
+    assert ordered == ["umap"]
+    fitted = weights.load_map(shipped, "umap")
+    maps._write(maps.key(codes.z, "umap", 0, 2, fitted.knobs), fitted.arrays())  # as the process that makes maps does
+    test.run()
+    assert not test.exception
+    for thread in threading.enumerate():
+        if thread.name == "keep-map":
+            thread.join()
+    assert test.query_params["map"] in ("umap", ["umap"])
+    assert (weights.maps(model), weights.info(model)[weights.TO_COME]) == (["umap", "pca"], [])
+    assert ordered == ["umap"]
+    library().close(model)

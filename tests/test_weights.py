@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,30 @@ def test_the_card_says_what_is_in_the_folder(tmp_path: Path) -> None:
     assert card["data"] == DATA and card["title"] == "A model" and card["command"].startswith("python")
     assert card["sampler"] == "mixture" and card["measures"] == {"reconstruction_mse": 0.25}
     assert card["maps"]["pca"]["codes"] == 60 and 0 <= card["maps"]["pca"]["trustworthiness"] <= 1
+
+
+def test_a_map_and_figures_that_come_later_both_stay_and_the_map_is_the_best(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", **{weights.TO_COME: ["tsne", "umap"]})
+    _, codes = a_model()
+    later = fit_map(codes.z, "mds")
+    at_once = threading.Barrier(2)
+
+    def add(what: Callable[..., None], *given: Any) -> None:
+        at_once.wait()
+        for _ in range(20):
+            what(folder, *given)
+
+    others = [
+        threading.Thread(target=add, args=(weights.add_map, "umap", later)),
+        threading.Thread(target=add, args=(weights.add_figures, {"ssim": 0.5})),
+    ]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    card = weights.info(folder)
+    assert (list(card["maps"]), card[weights.TO_COME], card["measures"]) == (["umap", "pca"], ["tsne"], {"ssim": 0.5})
+    assert np.array_equal(weights.load_map(folder, "umap").p, later.p)
 
 
 def test_nothing_in_the_folder_is_pickled(tmp_path: Path) -> None:

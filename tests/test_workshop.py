@@ -20,6 +20,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from manigen import cli, files, home, weights
 from manigen.errors import BadInput, UnknownName
+from manigen.recipe import Run
 from manigen.training import Training
 from manigen.workshop import Order, courtesy, of, orders, place, steady, traces
 from manigen.workshop import worker as work
@@ -122,6 +123,44 @@ def test_a_deleted_training_leaves_nothing_behind(monkeypatch) -> None:
     assert not order.folder.exists()
     assert not order.out.exists()
     assert of(order.owner) == []
+
+
+def test_a_model_can_be_opened_before_it_is_measured_and_its_slow_map_is_still_to_come(monkeypatch) -> None:
+    order, measure, found = put(maps=("umap", "pca")), weights.held_out_figures, []
+
+    def looked_at(*given):
+        found.append((order.finished, order.status()["state"], weights.info(order.model)["measures"]))
+        return measure(*given)
+
+    monkeypatch.setattr(weights, "held_out_figures", looked_at)
+    serve_all()
+    assert found == [(True, "finishing", {})]
+    card = weights.info(order.model)
+    assert (list(card["maps"]), card[weights.TO_COME]) == (["pca"], ["umap"])
+    assert card["measures"]["reconstruction_mse"] > 0
+    assert "--maps umap,pca" in card["command"]
+
+
+def test_a_server_that_goes_while_a_model_is_measured_costs_nothing_of_it(monkeypatch) -> None:
+    order, leaving, measure = put(), threading.Event(), Run.measure
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "measure", lambda run, stage: (leaving.set(), measure(run, stage)))
+        Worker(leaving, idle=0).run()
+    assert (order.finished, order.status()["state"]) == (True, "waiting")
+    held, lines = model_bytes(order.out), traces.read_losses(order.folder)
+    monkeypatch.setattr(Training, "_step", lambda self: pytest.fail("it trains again"))
+    serve_all()
+    assert order.status()["state"] == "done"
+    assert (model_bytes(order.out), traces.read_losses(order.folder)) == (held, lines)
+    assert weights.info(order.model)["measures"]
+
+
+def test_a_model_that_cannot_be_measured_is_there_all_the_same_and_it_is_said(monkeypatch) -> None:
+    order = put()
+    monkeypatch.setattr(weights, "held_out_figures", lambda *given: 1 / 0)
+    serve_all()
+    assert (order.finished, order.status()["state"]) == (True, "done")
+    assert "ZeroDivisionError" in order.status()["notices"][-1]
 
 
 def test_an_order_for_a_knob_or_pictures_that_are_not_there_is_refused() -> None:
@@ -232,7 +271,7 @@ def test_the_worker_hears_of_a_hand_at_the_server_and_that_the_server_goes() -> 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="No autogroups here.")
 def test_the_worker_s_session_goes_behind_others_and_a_shared_one_is_left_alone() -> None:
     script = (
-        "from pathlib import Path; from manigen.workshop.courtesy import go_behind; import os; go_behind(7);"
+        "from pathlib import Path; from manigen.workshop.courtesy import go_behind; import os; go_behind(7, 4);"
         "print(os.nice(0), Path('/proc/self/autogroup').read_text().split()[-1])"
     )
 
@@ -243,7 +282,7 @@ def test_the_worker_s_session_goes_behind_others_and_a_shared_one_is_left_alone(
 
     here = os.nice(0), Path("/proc/self/autogroup").read_text().split()[-1]
     assert told(False) == [str(here[0] + 7), here[1]]
-    assert told(True) == [str(here[0] + 7), "7"]
+    assert told(True) == [str(here[0] + 7), "4"]
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

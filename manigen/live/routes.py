@@ -49,6 +49,7 @@ from manigen.errors import BadInput, ManigenError, unknown
 from manigen.live import protocol, scenes
 from manigen.live.content import YEAR
 from manigen.live.crowd import CELLS
+from manigen.live.doors import KEY, doors
 from manigen.live.engine import Engine, cpu_name, device_name, in_words
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
@@ -68,8 +69,6 @@ SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
 VISITOR_S = 4.0  # how long torch waits for a first visitor, whose page needs the cores
 PICTURE_S = 0.1  # and how long for the first picture to leave
 QUIET_S = 0.05  # without a request, after which a browser has all it asked for
-
-KEY = "manigen_key"  # the cookie a browser goes by
 
 FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
 GONE = (OSError, RuntimeError, WebSocketDisconnect)  # what sending raises once the browser has left
@@ -148,8 +147,14 @@ class Live:
         if not self.same_origin(request):
             return JSONResponse({"error": "Maps are for pages of this server."}, 403)
         model, *rest = (request.path_params[part] for part in ("model", "map", "row") if part in request.path_params)
+
+        def found() -> Any:
+            if not doors.may_see(request, model):
+                raise unknown("model", model, self.models.names())
+            return find(self.models.open(model), *rest)
+
         try:
-            return await asyncio.to_thread(lambda: find(self.models.open(model), *rest))
+            return await asyncio.to_thread(found)
         except LookupError as error:
             return JSONResponse({"error": str(error)}, 404)
         except ManigenError as error:
@@ -326,6 +331,7 @@ class Connection:
         self.filled = asyncio.Event()
         self.slow: dict[str, tuple[Any, float]] = {}  # by channel, the newest walk or scene that waits for its turn
         self.walking = False
+        self.shown: set[str] = set()  # models that this browser may see, as far as that was asked
         self.warned = 0.0
 
     async def serve(self) -> None:
@@ -396,9 +402,9 @@ class Connection:
                 self.walking = True
                 self.tasks.start_soon(self._walk)
             return
-        opened = self.live.at_hand(ask)
+        opened = self.live.at_hand(ask) if ask.model in self.shown else None
         if opened is None:
-            opened = await self.loop.run_in_executor(self.live.threads, self.live.opened, ask)
+            opened = await self.loop.run_in_executor(self.live.threads, self._open, ask)
         self._submit(WISHES[type(ask)](opened, ask, self._made), received)
 
     async def _walk(self) -> None:
@@ -418,8 +424,16 @@ class Connection:
                 self._submit(wish, received)
         self.walking = False
 
+    def _open(self, ask: Any) -> Opened:
+        """Return the model that a message names, if it is this browser's to see; raises `UnknownName` as for none."""
+        if ask.model not in self.shown and not doors.may_see(self.socket, ask.model):
+            raise unknown("model", ask.model, self.live.models.names())
+        opened = self.live.opened(ask)
+        self.shown.add(opened.name)
+        return opened
+
     def _search(self, ask: protocol.Walk) -> Wish:
-        return WISHES[type(ask)](self.live.opened(ask), ask, self._made)
+        return WISHES[type(ask)](self._open(ask), ask, self._made)
 
     def _submit(self, wish: Wish, received: float) -> None:
         wish.asked = received

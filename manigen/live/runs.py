@@ -6,8 +6,8 @@
     POST /manigen/run/{token}/wish          {"wish": "run" | "pause" | "keep" | "delete"}
     GET  /manigen/own/{model}.zip           a finished model, to take along
 
-A token is chance of 96 bits that only its owner's pages are told. Like the live route this one answers pages of its own
-host only, and no word of a request becomes a path.
+A token is chance of 96 bits that only its owner's pages are told, and it is its owner's browser alone that is answered;
+see `doors`. Like the live route this one answers pages of its own host only, and no word of a request becomes a path.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Route
 from manigen import files, home, weights
 from manigen.errors import BadFile, BadInput, ManigenError
 from manigen.live.content import YEAR
+from manigen.live.doors import doors
 from manigen.live.protocol import frame
 from manigen.workshop import orders, traces
 from manigen.workshop.host import host
@@ -89,7 +90,7 @@ class Runs:
 
         def find() -> Response:
             order = orders.find(request.path_params["token"])
-            if order is None:
+            if order is None or not doors.may(request, order.owner):
                 return JSONResponse({"error": "This training is not there any more."}, 404)
             return work(order)
 
@@ -162,7 +163,7 @@ class Runs:
         def work() -> Response:
             name = request.path_params["model"]
             folder = home.model(name)
-            if folder is None or not (folder / weights.CARD).is_file():
+            if folder is None or not (folder / weights.CARD).is_file() or not doors.may_see(request, name):
                 return JSONResponse({"error": "This model is not there any more."}, 404)
             title = str(weights.info(folder).get("title", name))
             called = quote(f"{home.plain_name(title)}.zip")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from threading import Thread
 from typing import Any
 
 import streamlit as st
 
-from manigen import projections
+from manigen import projections, weights
 from manigen.cards import Card, Knob
 from manigen.errors import BadInput, ManigenError
 from manigen.live import routes
@@ -108,7 +109,14 @@ def ready(model: str, spelled: str) -> bool:
     if fitted is None:
         return False
     opened.add_map(recipe.name(), fitted)
+    if spelled in to_come(model):  # measuring it takes seconds, and the page has it already
+        Thread(target=weights.add_map, args=(model, recipe.method, fitted), name="keep-map", daemon=True).start()
     return True
+
+
+def to_come(model: str) -> list[str]:
+    """Return the maps that one's own model is still to have: they are fitted when it is first opened."""
+    return list(weights.info(model).get(weights.TO_COME, ())) if weights.is_own(model) else []
 
 
 def remember(model: str, spelled: str) -> None:
@@ -193,7 +201,7 @@ def _asked(model: str) -> Recipe | None:
 
 def options(model: str, shipped: list[str], say: Callable[[str], Any] = st.warning) -> dict[str, str]:
     """Return the maps at hand; the one the link names is ordered where it is not, or `say` is told why it cannot be."""
-    asked = state.from_link("map")
+    asked = state.from_link("map") or next(iter(to_come(model)), None)
     if asked and asked not in shipped and asked not in own(model) and (forming(model) or ("",))[0] != asked:
         try:
             spelled = read(asked).spelled()

@@ -14,19 +14,25 @@ import streamlit as st
 from manigen import home, weights
 from manigen.errors import ManigenError
 from manigen.home import Owner
-from manigen.live.routes import KEY
+from manigen.live.doors import KEY, doors, is_key, of_key
 
 
 def me() -> Owner:
-    """Return the owner this session stands for."""
+    """Return the owner this session stands for; the routes hear of it too."""
+    key = st.context.cookies.get(KEY, "")
+    owner = _owner(key)
+    doors.admit(key, owner)
+    return owner
+
+
+def _owner(key: str) -> Owner:
     user = st.user.to_dict() if _signed_in() else {}
     if user:
         who = user.get("sub") or user.get("email")
         if who:
             return home.owner(f"user {user.get('iss', '')} {who}")
-    key = st.context.cookies.get(KEY, "")
-    if 16 <= len(key) <= 200:
-        return home.owner(f"key {key}")
+    if is_key(key):
+        return of_key(key)
     return home.owner(f"session {st.session_state.setdefault('own:session', secrets.token_hex(16))}")
 
 

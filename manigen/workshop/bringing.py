@@ -149,13 +149,15 @@ def build(
     *,
     short: int = 0,
     maps: Iterable[str] = ("pca",),
+    to_come: Iterable[str] = (),
     rows: int = ROWS,
     command: str = "",
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Path:
     """Make a model's folder of a foreign generator: codes of pictures (or samples), maps, a card. Return the folder.
 
-    `short` > 0 shortens codes to that many of their widest directions over the training pictures.
+    `short` > 0 shortens codes to that many of their widest directions over the training pictures; maps `to_come` are
+    fitted when it is opened.
     """
     import numpy as np
 
@@ -186,7 +188,8 @@ def build(
         held = codes.error[codes.split == 1]
         measured = {"reconstruction_mse": float(held.mean()), "reconstruction_mse_n": len(held)}
     progress("writing the model")
-    facts = {"code_kept": share} if share is not None else {}
+    facts: dict[str, Any] = {"code_kept": share} if share is not None else {}
+    facts |= {weights.TO_COME: list(to_come)} if to_come else {}
     return weights.save(
         generator, out, codes, fitted, measured, {**data, "licence": "yours"},
         title=title, sentence=f"A model that was brought: {generator.family}.", command=command, trained={},
@@ -236,9 +239,10 @@ def bring(folder: Path) -> None:
         data: Mapping[str, Any] | str | None = about.get("data")
         train, test = pictures(owner, str(data), generator.shape) if data and generator.encodes else (None, None)
         _, out = owner.place("models", folder.name)
+        maps, to_come = weights.soon(about.get("maps", (weights.QUICK,)))
         build(
             generator, out, about["title"], train, test,
-            short=int(about.get("short", 0)), maps=about.get("maps", ("pca",)),
+            short=int(about.get("short", 0)), maps=maps, to_come=to_come,
             progress=lambda words: errand.tell(folder, stage=words),
         )  # fmt: skip
         errand.tell(folder, model=out.name)

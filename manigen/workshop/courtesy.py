@@ -20,20 +20,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-NICE = 10  # of 19: a tenth of a core where all others want all of it, what they leave else
+NICE, SESSION = 10, 5  # of 19: a tenth of a core where others in its session want all of it, a quarter where others do
 FEW = 2  # cores, up to which a training steps aside
 QUIET_S = 0.3  # after which a hand that asks for nothing rests
 PATIENCE = 4.0  # times a step's own length that it is waited for hands
 
 
-def go_behind(nice: int = NICE) -> None:
-    """Let this process, and its session where it has one of its own, take what others leave, as far as `nice` says."""
+def go_behind(nice: int = NICE, session: int = SESSION) -> None:
+    """Let this process, and its session where it has one of its own, go behind others, as far as these numbers say."""
     if hasattr(os, "nice"):
         with suppress(OSError):
             os.nice(nice)
     if hasattr(os, "getsid") and os.getsid(0) == os.getpid():
         with suppress(OSError):  # another system, or a Linux without autogroups
-            Path("/proc/self/autogroup").write_text(str(nice))
+            Path("/proc/self/autogroup").write_text(str(session))
 
 
 class Courtesy:

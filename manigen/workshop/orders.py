@@ -97,7 +97,7 @@ def of(owner: Owner) -> list[Order]:
 def find(token: str) -> Order | None:
     """Return an order by its token, whoever owns it."""
     folder = home.find("runs", token)
-    return None if folder is None else Order(Owner(folder.parents[1].name), folder)
+    return None if folder is None else Order(home.owner_of(folder), folder)
 
 
 def place(

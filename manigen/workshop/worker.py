@@ -96,7 +96,7 @@ class Worker:
         before = order.status()
         tries = int(before.get("tries", 0)) + (before["state"] in (RUNNING, FINISHING))
         if tries >= TRIES and order.wish != "keep":
-            return told.say(state=FAILED, error=_sentence_gone(order))
+            return told.say(state=DONE) if order.finished else told.say(state=FAILED, error=_sentence_gone(order))
         told.say(state=RUNNING, stage="opening", tries=tries, error=None, turn=int(before.get("turn", 0)) + 1)
         try:
             Turn(self, order, told).take()
@@ -106,7 +106,11 @@ class Worker:
             else:
                 told.say(state=end.state, stage=None, tries=0)
         except Exception as error:
-            told.say(state=FAILED, stage=None, **self._failed(order, error))
+            failed = self._failed(order, error)
+            if order.finished:  # only its figures are missing
+                told.say(state=DONE, stage=None, remaining=0, notice=failed["error"])
+            else:
+                told.say(state=FAILED, stage=None, **failed)
 
     def _failed(self, order: Order, error: Exception) -> dict[str, Any]:
         """What the status says of a training that failed: one sentence, and whether there is something to keep."""
@@ -140,7 +144,8 @@ class Turn:
         while True:
             run = self.begin(batch, threads)
             try:
-                self.train(run)
+                if run.finished is None:
+                    self.train(run)
                 break
             except Exception as error:
                 done = run.training.seen / run.training.budget
@@ -173,7 +178,7 @@ class Turn:
             knobs=about["knobs"],
             data_knobs=about["data_knobs"],
         )
-        resume = (order.out / weights.CHECKPOINT).is_file()
+        resume = order.finished or (order.out / weights.CHECKPOINT).is_file()
         run = begin(recipe, order.out, resume, pace.device(), about.get("called"), about["title"])
         return replace(run, named=home.plain_name(about["title"]))
 
@@ -239,7 +244,7 @@ class Turn:
             self.saved = now
 
     def finish(self, run: Run) -> None:
-        """Fit the sampler and the maps, measure, and write the model's folder."""
+        """Write the model's folder with what takes no time, so that it can be opened at once, and then measure it."""
         began = time.monotonic()
 
         def stage(words: str) -> None:
@@ -250,7 +255,10 @@ class Turn:
                 raise Interrupted(WAITING)
 
         stage("finishing")
-        run.ship(stage)
+        if run.finished is None:
+            run.ship(stage, quick=True)
+            self.told.say(opens_s=round(time.monotonic() - began, 1))
+        run.measure(stage)
         self.told.say(
             state=DONE, stage=None, remaining=0, finished=time.time(), finishing_s=round(time.monotonic() - began, 1)
         )

@@ -247,7 +247,7 @@ class Train {
     this.scrub.value = String(n);
     const { budget } = this.status;
     this.seen = look.seen[0];
-    this.moment.textContent = fill(this.text.trn_moment, { n: this.seen.toLocaleString("en"), percent: Math.round((100 * this.seen) / (budget || 1)) });
+    this.moment.textContent = fill(this.text.trn_moment, { n: this.seen.toLocaleString("en"), percent: Math.min(100, Math.round((100 * this.seen) / (budget || 1))) });
     this.scrub.setAttribute("aria-valuetext", this.moment.textContent);
     if (look.points) this.forming.show(look.points, glide);
     this.paint(this.samples, look.samples);
