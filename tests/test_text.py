@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
 from string import Formatter
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from manigen import paths
 from manigen.companions import Companions
 from manigen.discovery import discover
 from manigen.errors import ManigenError
-from manigen.ui import chinese
-from manigen.ui.text import CARDS, CHINESE, ENGLISH
+from manigen.ui import chinese, chinese_own
+from manigen.ui.text import CARDS, CHINESE, ENGLISH, in_words_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTER = str(ROOT / "manigen" / "ui" / "router.py")
@@ -108,6 +110,91 @@ def test_what_walks_refuse_is_said_in_chinese() -> None:
     for ends, note in [((codes[0], codes[0]), "图片都不变"), ((codes[0], -codes[0]), "恰好相对")]:
         walk = paths.walk(fine, *ends, "great_circle", 9, codes)
         assert note in str(in_chinese(walk.notes[-1]))
+
+
+def test_every_knob_is_labelled_and_explained_in_chinese() -> None:
+    """Of families, samplers and maps: the label on the Train page, the help, choices in words, and samplers' names."""
+    rooms = {room: [idea.card for idea in discover(f"manigen.{room}").values()] for room in KNOBBED}
+    knobs = [knob for cards in rooms.values() for card in cards for knob in card.knobs]
+    shown = {knob.help for knob in knobs}
+    shown |= {str(choice) for knob in knobs for choice in knob.choices if str(choice).isalpha()}
+    shown |= {knob.name.replace("_", " ") for card in rooms["models"] for knob in card.knobs}
+    shown |= {words for card in rooms["samplers"] for words in (card.title, card.sentence)}
+    for path in sorted((ROOT / "manigen" / "foreign").glob("*.py")):  # their knobs are made where a file is looked at
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Knob":
+                shown.add(ast.literal_eval(node.args[2]))
+    assert len(shown) > 90
+    assert shown - CARDS.keys() - chinese_own.KNOBS.keys() == set()
+    for english, other in chinese_own.KNOBS.items():
+        assert re.search(r"[\u4e00-\u9fff]", other), english
+
+
+KNOBBED = ("models", "samplers", "projections")
+# what the Train page may have to tell: raised, or told as a stage, a notice, an error
+TELLING = ("workshop/*.py", "foreign/*.py", "home.py", "training/*.py", "datasets/own.py", "datasets/_[op]*.py",
+           "models/networks.py", "models/pca.py", "models/forest.py")  # fmt: skip
+TERMINAL = (  # what a page never comes to, since it offers nothing else, or asks nobody
+    "A training can be asked", "MANIGEN_QUOTA_MB", "a budget without end", "The learning rate must", "precision must",
+    "Training takes uint8", "A picture's shape", "fit is crop or pad", "Own pictures are", "Own pictures need",
+    "A model that", "7. The state before",
+)  # fmt: skip
+
+
+def template(node: ast.expr | None) -> str | None:
+    """A sentence in the source, with 7 for whatever is filled in."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+    return None
+
+
+def told_in(path: Path) -> set[str]:
+    """Every sentence that a file raises, or tells as a stage, a notice, an error, or as what was found in a file."""
+    found: set[str | None] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if called in ("progress", "stage") or called.startswith(("Bad", "Not", "Div", "Mani", "Unread")):
+            found.update(template(part) for part in node.args[:1])  # type: ignore[attr-defined]
+        named = node.arg if isinstance(node, ast.keyword) else ""
+        assigned = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+        if named in ("stage", "notice", "error") or assigned in ("said", "sentence"):
+            found.add(template(node.value))  # type: ignore[attr-defined]
+    return {sentence for sentence in found if sentence and re.search("[a-z]{2}", sentence)}
+
+
+def test_every_stage_and_error_of_the_train_page_is_said_in_chinese() -> None:
+    room = ROOT / "manigen"
+    files = [path for pattern in TELLING for path in sorted(room.glob(pattern))]
+    told = {sentence for path in files for sentence in told_in(path)}
+    for path in (room / "recipe.py", room / "weights.py"):
+        told |= {sentence for sentence in told_in(path) if re.match("(fitting|measuring|encoding)", sentence)}
+    told = {sentence for sentence in told if not sentence.startswith(TERMINAL)}
+    assert len(told) > 85
+    missing = {one for one in told if in_words_of(chinese_own.TOLD, one) == one}
+    assert missing == set()
+
+
+def test_a_training_that_diverged_or_was_killed_says_so_in_chinese() -> None:
+    from manigen.training import Diverged
+    from manigen.workshop import worker
+
+    for what in ("The model's loss became nan after 4,096 pictures", "The critic's gradient exploded after 9 pictures"):
+        error = Diverged(f"{what}; a smaller learning rate or a smaller weight of its terms usually cures it.")
+        for sentence in (str(error), f"{str(error).rstrip('.')}. The state before that is kept."):
+            said = in_words_of(chinese_own.TOLD, sentence)
+            assert re.search(r"[\u4e00-\u9fff]", said)
+            assert not re.search(r"pictures|kept", said)
+    order: Any = SimpleNamespace(out=Path("nowhere"))
+    assert "内存不够" in in_words_of(chinese_own.TOLD, worker._sentence_gone(order))
+
+
+@pytest.mark.parametrize("english", chinese_own.TOLD)
+def test_what_is_told_has_the_same_blanks_in_chinese(english: str) -> None:
+    other = chinese_own.TOLD[english]
+    assert blanks(other) == blanks(english)
+    assert re.search(r"[\u4e00-\u9fff]", other)
 
 
 @pytest.mark.parametrize("english", chinese.SAYINGS)

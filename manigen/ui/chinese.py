@@ -711,6 +711,7 @@ CHINESE: dict[str, str] = {
     "own_preview": "{n:,} 张中的 {shown} 张，就像模型将看到的那样。",
     "own_no_labels": "没有类别：既没有子文件夹也没有 labels.csv。这也可以。",
     "own_classes": "{n} 个类别：",
+    "own_stop": "。",
     "own_skipped": "有 {n:,} 个文件被略过",
     "own_prepare": "准备好它们",
     "own_preparing": "正在解码图片：{percent} %",

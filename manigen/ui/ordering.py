@@ -15,7 +15,7 @@ from manigen.errors import ManigenError
 from manigen.figures import losses, pictures
 from manigen.home import Owner
 from manigen.ui import state
-from manigen.ui.text import all_text, card_text, text
+from manigen.ui.text import all_text, card_text, knob_text, text, told
 from manigen.workshop import pace, place
 from manigen.workshop.host import host
 
@@ -112,7 +112,7 @@ def show(me: Owner) -> None:
     try:
         data = look_up(me, name)
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
         data = built_in("digits")
     card = families[family]
     first, second, third = st.columns([1, 1, 1.15], gap="medium")
@@ -158,7 +158,7 @@ def _data_dialog(me: Owner, known: dict[str, str], current: str) -> None:
             try:
                 data = look_up(me, name)
             except ManigenError as problem:
-                st.warning(str(problem))
+                st.warning(told(str(problem)))
                 continue
             st.image(data.face, width="stretch")
             st.markdown(f"**{card_text(data.title)}**")
@@ -195,16 +195,17 @@ def _knobs(family: str, card: Card) -> dict[str, Value]:
 
 
 def _knob(family: str, knob: Knob) -> Value:
-    key, label = f"knob:{family}:{knob.name}", knob.name.replace("_", " ")
+    key, label, said = f"knob:{family}:{knob.name}", knob_text(knob.name.replace("_", " ")), knob_text(knob.help)
     if knob.choices:
-        return st.selectbox(label, knob.choices, knob.choices.index(knob.default), key=key, help=knob.help)
+        at = knob.choices.index(knob.default)
+        return st.selectbox(label, knob.choices, at, key=key, help=said, format_func=lambda one: knob_text(str(one)))
     if isinstance(knob.default, bool):
-        return st.toggle(label, knob.default, key=key, help=knob.help)
+        return st.toggle(label, knob.default, key=key, help=said)
     whole = isinstance(knob.default, int)
     kind: Any = int if whole else float
     low, high = (None if bound is None else kind(bound) for bound in (knob.low, knob.high))
     form: dict[str, Any] = {"step": 1} if whole else {"format": "%g"}
-    return st.number_input(label, low, high, kind(knob.default), key=key, help=knob.help, **form)
+    return st.number_input(label, low, high, kind(knob.default), key=key, help=said, **form)
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,7 @@ def _begin(me: Owner, data: Data, family: str, card: Card, given: dict[str, Valu
         )  # fmt: skip
         host().ensure()
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
         return
     state.to_link(make="runs", run=order.token)
     st.rerun()
@@ -323,7 +324,7 @@ def _estimate(about: dict[str, Any], shape: tuple[int, int, int], images: int) -
         try:
             _say_estimate(images, found.result())
         except ManigenError as problem:
-            st.caption(str(problem))
+            st.caption(told(str(problem)))
 
     look()
 

@@ -16,7 +16,7 @@ from manigen.live import routes
 from manigen.live.library import library
 from manigen.ui import cache, ordering, people, state
 from manigen.ui.pages import EXPLORE
-from manigen.ui.text import card_text, text
+from manigen.ui.text import card_text, knob_text, text, told
 from manigen.workshop import bringing, errand, orders
 
 LARGEST = 500  # megabytes of one upload
@@ -47,7 +47,7 @@ def _card(me: Owner, name: str, card: dict[str, Any]) -> None:
     try:
         st.image(cache.face(name, card["files"][weights.MODEL]), width="stretch")
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
     data = card_text(str(card["data"].get("title", card["data"]["name"])))
     st.markdown(f"**{card.get('title', name)}**  \n:gray[{data} · {card['family']}]")
     if "code_kept" in card:
@@ -86,7 +86,7 @@ def _upload(me: Owner) -> None:
         label_visibility="collapsed",
     )
     if said := st.session_state.get("mdl:said"):
-        st.error(said)
+        st.error(told(said))
     if not given:
         return
     st.session_state["mdl:turn"] = turn + 1
@@ -137,8 +137,8 @@ def _draft(me: Owner, folder: Path) -> None:
     if errand.going(folder):
         _wait(folder)
         return
-    told = errand.progress(folder)
-    if told.get("model"):
+    heard = errand.progress(folder)
+    if heard.get("model"):
         home.remove(folder)
         st.rerun()
     head, gone = st.columns([8, 1], vertical_alignment="center")
@@ -146,16 +146,16 @@ def _draft(me: Owner, folder: Path) -> None:
     if gone.button("", icon=":material/delete:", key=f"draft:gone:{token}", help=text("own_delete"), width="stretch"):
         home.remove(folder)
         st.rerun()
-    if told.get("error"):
-        st.error(told["error"])
+    if heard.get("error"):
+        st.error(told(heard["error"]))
     place = str(folder / "files")
     try:
         found = _probed(place)
-        st.write(found.said)
+        st.write(told(found.said))
         knobs = _knobs(found, token)
         image, shape, dim = _random(place, tuple(sorted(knobs.items())))
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
         return
     st.image(image, width="stretch")
     st.caption(text("mdl_random") + ". " + text("mdl_gradient" if found.differentiable else "mdl_no_gradient"))
@@ -171,10 +171,12 @@ def _knobs(found: Any, token: str) -> dict[str, Any]:
             label, key = text(f"mdl_knob_{knob.name}"), f"draft:{token}:{knob.name}"
             if knob.choices:
                 turned[knob.name] = box.selectbox(
-                    label, list(knob.choices), knob.choices.index(knob.default), key=key, help=knob.help
+                    label, list(knob.choices), knob.choices.index(knob.default), key=key, help=knob_text(knob.help)
                 )
             else:
-                turned[knob.name] = box.number_input(label, 1, 4096, int(knob.default), key=key, help=knob.help)
+                turned[knob.name] = box.number_input(
+                    label, 1, 4096, int(knob.default), key=key, help=knob_text(knob.help)
+                )
     settings: dict[str, Any] = found.settings(turned)
     return settings
 
@@ -234,6 +236,6 @@ def _wait(folder: Path) -> None:
     def look() -> None:
         if not errand.going(folder):
             st.rerun()
-        st.progress(0.5, text("mdl_bringing", stage=errand.progress(folder).get("stage", "…")))
+        st.progress(0.5, text("mdl_bringing", stage=told(errand.progress(folder).get("stage", "…"))))
 
     look()

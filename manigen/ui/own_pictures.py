@@ -14,7 +14,7 @@ from manigen.errors import ManigenError
 from manigen.figures import pictures
 from manigen.home import Owner
 from manigen.ui import ordering, state
-from manigen.ui.text import text
+from manigen.ui.text import text, told
 from manigen.workshop import errand, preparing
 
 LARGEST = 500  # megabytes of one upload
@@ -53,7 +53,7 @@ def _upload(me: Owner) -> None:
     try:
         token = preparing.keep(me, [(file.name, file) for file in given])
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
         return
     st.session_state["own:turn"] = turn + 1
     st.session_state["own:fresh"] = token
@@ -90,7 +90,7 @@ def _ready(me: Owner, folder: Path) -> None:
         data = ordering.own(str(folder), folder.name)
         images = own.read("train", folder / "ready")
     except ManigenError as problem:
-        st.error(str(problem))
+        st.error(told(str(problem)))
         return
     face, words = st.columns([2, 3], vertical_alignment="center")
     face.image(data.face, width="stretch")
@@ -112,7 +112,7 @@ def _look(folder: Path, about: dict[str, Any]) -> None:
     path, token = folder / str(about.get("file", "")), folder.name
     failed = errand.progress(folder).get("error")
     if failed:
-        st.error(failed)
+        st.error(told(failed))
     knobs: dict[str, Any] = {}
     boxes = st.columns(4)
     for box, knob in zip(boxes, (knob for knob in own.card.knobs if knob.choices), strict=False):
@@ -124,7 +124,7 @@ def _look(folder: Path, about: dict[str, Any]) -> None:
     try:
         seen = _glance(str(path), path.stat().st_mtime, tuple(sorted(knobs.items())))
     except (ManigenError, OSError) as problem:
-        st.error(str(problem) if isinstance(problem, ManigenError) else text("own_lost"))
+        st.error(told(str(problem)) if isinstance(problem, ManigenError) else text("own_lost"))
         return
     if seen.shown:
         x = np.stack([picture for _, picture in seen.shown]).transpose(0, 2, 3, 1)
@@ -139,7 +139,7 @@ def _look(folder: Path, about: dict[str, Any]) -> None:
         try:
             preparing.begin(folder, knobs)
         except ManigenError as problem:
-            st.error(str(problem))
+            st.error(told(str(problem)))
             return
         st.rerun()
 
@@ -169,5 +169,6 @@ def _skipped(skipped: list[tuple[str, str]]) -> None:
     if not skipped:
         return
     with st.expander(text("own_skipped", n=len(skipped)), icon=":material/report:"):
-        lines = "\n".join(f"{name} {reason}." for name, reason in skipped[:LISTED])
+        stop = text("own_stop")
+        lines = "\n".join(f"{name} {told(reason)}{stop}" for name, reason in skipped[:LISTED])
         st.code(lines, language=None)

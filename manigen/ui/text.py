@@ -7,11 +7,15 @@ where it is shown. What an idea's card says of itself goes through `card_text`.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from manigen.ui import state
 from manigen.ui.chinese import CARDS, CHINESE, SAYINGS
+from manigen.ui.chinese_own import KNOBS, TOLD
 
 CARDS_FOLDED = {english.lower(): chinese for english, chinese in CARDS.items()}
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -713,6 +717,7 @@ ENGLISH: dict[str, str] = {
     "own_preview": "{shown} of {n:,} pictures, as a model will see them.",
     "own_no_labels": "No classes: there are neither sub-folders nor a labels.csv. That is fine.",
     "own_classes": "{n} classes:",
+    "own_stop": ".",
     "own_skipped": "{n:,} files were left out",
     "own_prepare": "Make them ready",
     "own_preparing": "Decoding the pictures: {percent} %",
@@ -795,6 +800,39 @@ def card_text(words: str) -> str:
     if words in CARDS or not comma or family.lower() not in CARDS_FOLDED:
         return CARDS.get(words) or CARDS_FOLDED.get(words.lower(), words)
     return f"{CARDS.get(data, data)} · {CARDS_FOLDED[family.lower()]}"
+
+
+def knob_text(words: str) -> str:
+    """Return a knob's label, help or choice in the present language; in English where that is missing."""
+    return KNOBS.get(words, card_text(words)) if language() == "zh" else words
+
+
+def told(sentence: str) -> str:
+    """Return a stage, a notice or an error in the present language; in English where nothing fits."""
+    return in_words_of(TOLD, sentence) if language() == "zh" else sentence
+
+
+def all_told() -> dict[str, str]:
+    """Return what `told` goes by, for the front end; nothing in English."""
+    return TOLD if language() == "zh" else {}
+
+
+def in_words_of(sayings: dict[str, str], sentence: str) -> str:
+    """Return what `sayings`, English to other with the same `{blanks}`, make of a sentence; itself where nothing fits.
+
+    >>> in_words_of({"{n} of {all} are left.": "{all}: {n}"}, "3 of 7 are left.")
+    '7: 3'
+    """
+    for english, other in sayings.items():
+        found = _pattern(english).fullmatch(sentence)
+        if found:
+            return other.format(**found.groupdict())
+    return sentence
+
+
+@cache
+def _pattern(english: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english)), re.DOTALL)
 
 
 def sayings() -> dict[str, str]:

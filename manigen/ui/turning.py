@@ -7,12 +7,12 @@ from typing import Any
 import streamlit as st
 
 from manigen.cards import Knob, Value
-from manigen.ui.text import card_text
+from manigen.ui.text import knob_text
 
 
 def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
     """Show one knob, at `value` or at its default, and return its value; widgets of one `prefix` are one set."""
-    label, key, help = f"`{knob.name}`", f"{prefix}:{knob.name}", card_text(knob.help)
+    label, key, help = f"`{knob.name}`", f"{prefix}:{knob.name}", knob_text(knob.help)
     value = knob.default if value is None else value
     if knob.choices:
         index = list(knob.choices).index(value)
@@ -29,4 +29,4 @@ def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
 
 
 def _named(choice: Any) -> str:
-    return card_text(choice) if isinstance(choice, str) else str(choice)
+    return knob_text(choice) if isinstance(choice, str) else str(choice)

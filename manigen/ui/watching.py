@@ -12,7 +12,7 @@ from manigen.home import Owner
 from manigen.live import routes
 from manigen.ui import components, scores, state
 from manigen.ui.pages import COMPARE, EXPLORE
-from manigen.ui.text import all_text, card_text, text
+from manigen.ui.text import all_text, all_told, card_text, text
 from manigen.workshop import Order, of
 
 MARKS = {"waiting": "◌", "running": "●", "paused": "‖", "finishing": "●", "done": "✓", "failed": "✕"}
@@ -39,6 +39,7 @@ def show(me: Owner) -> None:
             "titles": _titles(),
             "figures": _figures(order),
             "text": all_text(),
+            "sayings": all_told(),
         },
         on_open_change=lambda: None,
         on_compare_change=lambda: None,

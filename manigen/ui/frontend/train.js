@@ -3,7 +3,7 @@
 import { Curves, tidy } from "./curves.js";
 import { Forming } from "./forming.js";
 import { unpack } from "./live.js";
-import { element, fill, icon, isDark, Notice } from "./parts.js";
+import { element, fill, icon, isDark, Notice, said } from "./parts.js";
 import { draw } from "./picture.js";
 
 const PAUSE = 500; // ms between two questions while it runs
@@ -192,7 +192,7 @@ class Train {
     const parts = [];
     if (told.seen && told.state !== "done") parts.push(fill(text.trn_seen, { seen: Math.min(told.seen, told.budget).toLocaleString("en"), of: told.budget.toLocaleString("en") }));
     if (told.state === "running" && told.remaining) parts.push(fill(text.trn_remaining, { time: duration(told.remaining, text) }));
-    if (told.state === "finishing" && told.stage) parts.push(told.stage);
+    if (told.state === "finishing" && told.stage) parts.push(said(told.stage, this.data.sayings));
     if (told.state === "done") parts.push(fill(text.trn_done_after, { n: Math.min(told.seen, told.budget).toLocaleString("en") }));
     this.left.textContent = parts.join(" · ");
     const pace = [];
@@ -202,7 +202,7 @@ class Train {
       if (told.gpu) pace.push(fill(text.trn_gpu, { gb: told.gpu.gigabytes, percent: told.gpu.share === undefined ? "–" : Math.round(100 * told.gpu.share) }));
     }
     this.pace.textContent = pace.join(" · ");
-    const words = [told.error, ...(told.notices ?? []).slice(-1)].filter(Boolean);
+    const words = [told.error, ...(told.notices ?? []).slice(-1)].filter(Boolean).map((one) => said(one, this.data.sayings));
     this.warning.hidden = !words.length;
     this.warning.textContent = words.join(" ");
     this.warning.dataset.bad = String(Boolean(told.error));
