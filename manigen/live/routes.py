@@ -402,7 +402,7 @@ class Connection:
                 self.walking = True
                 self.tasks.start_soon(self._walk)
             return
-        opened = self.live.at_hand(ask) if ask.model in self.shown else None
+        opened = self._at_hand(ask)
         if opened is None:
             opened = await self.loop.run_in_executor(self.live.threads, self._open, ask)
         self._submit(WISHES[type(ask)](opened, ask, self._made), received)
@@ -423,6 +423,9 @@ class Connection:
             if channel not in self.slow:  # else a newer one has come meanwhile
                 self._submit(wish, received)
         self.walking = False
+
+    def _at_hand(self, ask: Any) -> Opened | None:
+        return self.live.at_hand(ask) if ask.model in self.shown else None
 
     def _open(self, ask: Any) -> Opened:
         """Return the model that a message names, if it is this browser's to see; raises `UnknownName` as for none."""
