@@ -12,8 +12,10 @@ and, as its best case, from one key press, to the new picture.
 
 With --points, the map that is hovered has that many points: those of mnist-vae, repeated, each copy put a little aside
 on the map and among the codes, in a model of its own that lies in a temporary folder. Then also measured: how long the
-page takes to its first points and its first picture, how many bytes of points it is sent, at first and with each step
-of zooming in, and how long the server takes from a place to its code (`way_back`), at random places of the map.
+page takes to its first points and its first picture, how smoothly it pans and zooms (milliseconds between two frames,
+views shown in a second, tasks that held the page up for more than 50 ms), how many bytes of points it is sent, at
+first and with each step of zooming in, and how long the server takes from a place to its code (`way_back`), at random
+places of the map.
 
 With --beside-training, nothing is compared with the stock app: the map is hovered and the strip dragged first with the
 server alone, then while it trains a variational autoencoder on MNIST that was ordered on the Train page, and then alone
@@ -59,6 +61,22 @@ WATCH = """
     for (let i = 0; i < image.data.length; i += 4) sum = (sum * 31 + image.data[i]) | 0;
     if (sum !== log.last) { log.last = sum; shown(); }
   };
+}
+"""
+WATCH_FRAMES = """
+() => {
+  const log = (window.frames_seen = { times: [], changed: 0, long: [] });
+  const view = () => JSON.stringify(document.querySelector(".mg-explore").parentElement.manigen.map.view);
+  let before = view();
+  const frame = (now) => {
+    if (log.over) return;
+    log.times.push(now);
+    if (view() !== before) { before = view(); log.changed++; }
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  log.observer = new PerformanceObserver((list) => log.long.push(...list.getEntries().map(({ duration }) => duration)));
+  log.observer.observe({ type: "longtask" });
 }
 """
 WATCH_STOCK = """
@@ -161,6 +179,7 @@ def hover(browser: Any, address: str, seconds: float, points: int = 0) -> dict[s
     if not points:
         page.close()
         return figures
+    figures |= smoothness(page, seconds)
     for _ in range(12 if points > MANY else 0):
         before = len(sent)
         page.locator('[data-tool="closer"]').click()
@@ -169,6 +188,42 @@ def hover(browser: Any, address: str, seconds: float, points: int = 0) -> dict[s
     page.close()
     figures |= {name: round(value, 2) for name, value in found.items()}
     return figures | {"first_bytes": sizes[0], "largest_view_bytes": max(sizes), "views": len(sizes)}
+
+
+def smoothness(page: Any, seconds: float) -> dict[str, float]:
+    """Pan the map with a pressed hand, then zoom with the wheel: frames, those with another view, long tasks."""
+    box = page.locator(".mg-map").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def sway(t: float) -> tuple[float, float]:
+        turn = 2 * math.pi * 2 * t
+        return middle[0] + 0.2 * box["width"] * math.sin(turn), middle[1] + 0.2 * box["height"] * math.sin(2 * turn)
+
+    def pan() -> None:
+        page.mouse.down()
+        move(page, sway, seconds)
+        page.mouse.up()
+
+    def zoom() -> None:
+        began, steps = time.perf_counter(), int(60 * seconds)
+        for step in range(steps):
+            page.mouse.wheel(0, -15 if step < steps / 2 else 15)
+            time.sleep(max(0.0, began + (step + 1) / 60 - time.perf_counter()))
+
+    figures: dict[str, float] = {}
+    for name, gesture in (("pan", pan), ("zoom", zoom)):
+        page.mouse.move(*middle)
+        page.wait_for_timeout(500)
+        page.evaluate(WATCH_FRAMES)
+        began = time.perf_counter()
+        gesture()
+        took = time.perf_counter() - began
+        log = page.evaluate("Object.assign(window.frames_seen, { over: true })")
+        figures |= quantiles(f"{name}_frame", list(np.diff(log["times"])))
+        figures[f"{name}_views_per_second"] = round(log["changed"] / took, 1)
+        figures[f"{name}_long_tasks"] = len(log["long"])
+        figures[f"{name}_longest_task_ms"] = round(max(log["long"], default=0.0))
+    return figures
 
 
 def wait_until(page: Any, true: Callable[[], bool], seconds: float = 20) -> None:

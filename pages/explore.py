@@ -10,7 +10,7 @@ from manigen import weights
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
-from manigen.ui import cache, components, directions, mapping, pickers, selection, state
+from manigen.ui import cache, components, directions, mapping, pickers, selection, state, upload
 from manigen.ui.text import all_text, text
 
 COLOURS = ("label", "error", "distance", "intruders", "torn", "density", "area", "stretch", "stability")
@@ -98,6 +98,7 @@ shown = components.mount(
     on_selection_change=lambda: None,
     on_walk_change=lambda: None,
     on_trust_change=lambda: None,
+    on_upload_change=lambda: None,
     on_made_change=lambda: None,
 )
 ends = state.ends_to_link(state.tray()["pins"], model)
@@ -114,6 +115,8 @@ if shown.get("trust"):
     from manigen.ui import trusting
 
     trusting.panel(model, map_name, recipe.title())
+if shown.get("upload"):
+    upload.dialog(model, card)
 if shown.get("selection"):
     lassoed = shown["selection"].get("map")
     lassoed = lassoed if lassoed in {other.name() for other in others} else map_name

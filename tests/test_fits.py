@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,13 @@ def test_a_process_that_dies_fails_its_order_and_the_next_has_another(queue, cod
     assert fit.ended.wait(20) and fit.state == "failed" and "ended badly" in fit.error
     after = queue.map(codes, "pca")
     assert after.ended.wait(60) and after.state == "done"
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_threads_of_the_process_sleep_while_they_wait_for_each_other(queue, codes):
+    queue.map(codes, "pca").ended.wait(60)
+    surroundings = Path(f"/proc/{queue._process.pid}/environ").read_bytes().split(b"\0")
+    assert b"OMP_WAIT_POLICY=PASSIVE" in surroundings
 
 
 def test_the_queue_has_an_end(codes, monkeypatch):

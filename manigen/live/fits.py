@@ -14,6 +14,7 @@ import base64
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from manigen import checks, files, maps, projections, seeds
+from manigen import checks, files, maps, projections, seeds, threads
 from manigen.errors import ManigenError
 
 log = logging.getLogger("manigen.live")
@@ -236,6 +237,7 @@ class Fits:
                 stderr=subprocess.DEVNULL,
                 text=True,
                 cwd=root,
+                env={**os.environ, **threads.SLEEPING},
             )
         assert self._process.stdout is not None
         return self._process.stdout

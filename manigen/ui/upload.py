@@ -12,12 +12,29 @@ from manigen import inversion
 from manigen.datasets.own import read_picture
 from manigen.errors import ManigenError
 from manigen.figures import pictures
-from manigen.live.library import Opened
+from manigen.live.library import Opened, library
 from manigen.threads import one_thread
-from manigen.ui import walks
+from manigen.ui import state, walks
 from manigen.ui.text import card_text, text
 
 SIDE = 192  # pixels that the two pictures are about as tall as
+
+
+def dialog(model: str, card: dict[str, Any]) -> None:
+    """Show the dialog in which a person's own picture is pinned: its code has a place on every map."""
+
+    @st.dialog(text("mine_title"), width="medium")
+    def ask() -> None:
+        found = code(library().open(model), card, text("mine_go"))
+        if found is None:
+            return
+        if len(state.tray()["pins"]) >= state.MOST_PINS:
+            st.error(text("tray_full", n=state.MOST_PINS))
+            return
+        state.pin(model, found)
+        st.rerun()
+
+    ask()
 
 
 def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from manigen import files, home, seeds
 from manigen.errors import BadFile, ManigenError
+from manigen.threads import SLEEPING
 
 FILE = "paces.json"
 SECONDS = 1.5  # of steps that are timed
@@ -48,7 +49,7 @@ def surroundings() -> dict[str, str]:
     package, inherited = Path(__file__).resolve().parents[2], os.environ.get("PYTHONPATH")
     path = os.pathsep.join(filter(None, [str(package), inherited]))
     few = {"OPENBLAS_NUM_THREADS": str(threads()), "MKL_NUM_THREADS": str(threads())}
-    return {**os.environ, **few, "PYTHONPATH": path, "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+    return {**os.environ, **few, **SLEEPING, "PYTHONPATH": path}
 
 
 def device() -> str:

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.browser import ROOT, free_port, served
 from benchmarks.live import crowded
@@ -339,11 +340,43 @@ def test_the_map_is_taken_away_as_picture_page_table_and_arrays(explore):
         assert given.value.suggested_filename == f"{DEFAULT_MODEL}-umap.{ending}"
         taken[ending] = given.value.path().read_bytes()
     assert taken["png"].startswith(b"\x89PNG") and b"<svg" in taken["svg"][:300]
+    assert taken["svg"].count(b'<path class="point"') == 10_000 and b"this map keeps" in taken["svg"]
     assert b"Plotly.newPlot" in taken["html"] and b'src="http' not in taken["html"]
     rows = list(csv.DictReader(io.StringIO(taken["csv"].decode())))
     assert len(rows) == 10_000 and sum(int(row["hollow"]) for row in rows) == 500 and 0 <= float(rows[3]["torn"]) <= 1
     with np.load(io.BytesIO(taken["npz"]), allow_pickle=False) as held:
         assert held["points"].shape == (10_000, 2) and held["z"].shape == (10_000, 16)
+
+
+def test_a_picture_of_ones_own_lands_on_every_map(visit, tmp_path):
+    one = visit("/?beside=tsne")
+    one.page.wait_for_selector(".mg-map[data-shown]")
+    generator, z = weights.load(DEFAULT_MODEL), weights.codes(DEFAULT_MODEL).z
+    picture = (255 * generator.decode(z[7:8])[0, 0]).round().astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "own.png")
+    one.page.get_by_role("button", name="A picture of your own").click()
+    one.page.locator("[role=dialog] input[type=file]").set_input_files(tmp_path / "own.png")
+    one.page.get_by_role("button", name="Pin it where it lies").click()
+    one.page.wait_for_selector(".mg-pin")
+    pin = "document.querySelector('.mg-explore').parentElement.manigen.tray.pins[0]"
+    one.until(f"Object.keys({pin}.places ?? {{}}).length === 2")
+    places = one.page.evaluate(f"{pin}.places")
+    code = generator.encode(picture[None, None] / np.float32(255))
+    for method in ("umap", "tsne"):
+        fitted = weights.load_map(DEFAULT_MODEL, method, z)
+        assert np.allclose(places[method], fitted.transform(code)[0], atol=0.02 * np.ptp(fitted.p, axis=0).max())
+
+
+def test_the_page_stands_on_one_low_screen_and_nothing_covers_the_map(visit):
+    one = visit(width=1280, height=720)
+    one.page.wait_for_selector(".mg-honest[data-kept]")
+    bottoms = [one.page.locator(name).bounding_box() for name in (".mg-stage", ".mg-tray", ".mg-fields")]
+    assert all(box["y"] + box["height"] <= 720 for box in bottoms)
+    assert one.page.locator(".mg-honest").bounding_box()["height"] < 45  # one line
+    lowest = "(() => { const map = document.querySelector('.mg-explore').parentElement.manigen.map; "
+    lowest += "return Math.max(...map.columns.x.map((x, i) => map.toPixel([x, map.columns.y[i]])[1])); })()"
+    legend, field = (one.page.locator(name).first.bounding_box() for name in (".mg-legend", ".mg-map"))
+    assert one.page.evaluate(lowest) < legend["y"] - field["y"]
 
 
 def test_lines_run_from_a_point_to_its_true_neighbours(explore):

@@ -4,21 +4,27 @@ import { labelOf, loadColumns, MapView, placeOf } from "./map.js";
 import { element, fill } from "./parts.js";
 import { Trust } from "./trust.js";
 
+const EDGE = 12; // px from a map's edge to what stands along it
+
 export class Beside {
   // on: { hover(beside, place, pixel, moment, pressed), pin(beside, place, pixel), select(beside, polygon, hidden), moved(beside), say(sentence) }
   constructor(text, on) {
     this.text = text;
     this.title = element("b");
-    this.trust = new Trust(text, { known: (columns) => this.trusted(columns) });
+    this.trust = new Trust(text, { known: (columns) => {
+      this.trusted(columns);
+      this.view.settle(); // its words may have taken another line
+    } });
     this.trust.more.remove();
     this.field = element("div", "mg-map", [], { role: "group" });
-    this.element = element("div", "mg-beside", [element("div", "mg-besidehead", [this.title, this.trust.element]), this.field]);
+    this.head = element("div", "mg-besidehead", [this.title, this.trust.element]);
+    this.element = element("div", "mg-beside", [this.head, this.field]);
     this.view = new MapView(this.field, {
       hover: (...given) => on.hover(this, ...given),
       pin: (place, pixel) => on.pin(this, place, pixel),
       select: (polygon, hidden) => on.select(this, polygon, hidden),
       moved: () => on.moved(this),
-    }, true);
+    }, true, () => [this.head.offsetHeight + EDGE, 0]);
     this.on = on;
   }
 

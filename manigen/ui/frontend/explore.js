@@ -2,7 +2,7 @@
 
 import { Beside, drawElsewhere, rowsInside } from "./beside.js";
 import { live } from "./live.js";
-import { columnsOf, expectPlotly, labelOf, loadColumns, MapView, placeOf, remember } from "./map.js";
+import { between, columnsOf, expectPlotly, labelOf, loadColumns, MapView, placeOf, remember } from "./map.js";
 import { element, fill, icon, isDark, Notice } from "./parts.js";
 import { Forming } from "./mapforming.js";
 import { draw } from "./picture.js";
@@ -17,6 +17,9 @@ const LENS = 120; // px around a point within which its surroundings are un-warp
 const GLIDE = 480; // ms that un-warping takes
 const REACH = 12; // px from a point within which a resting hand means that point
 const TWICE = 500; // ms between the clicks of a double click, at most
+const EDGE = 16; // px from the map's edge to what stands along it, and some air
+const NARROW = 0.6; // of the map's width that the tools take up at most, for the map to have room beside them
+const CLOSE = 28; // times larger a row that was looked for is shown: its neighbours turn into pictures
 const TOUR_SECONDS = 40; // how long the loupe wanders by itself before the first hand arrives
 
 class Explore {
@@ -38,7 +41,7 @@ class Explore {
         this.overlay();
       },
       viewed: () => this.viewed(),
-    });
+    }, false, () => this.edges());
     this.keys();
   }
 
@@ -56,6 +59,7 @@ class Explore {
       element("i"),
       tool("unwarp", text.unwarp, () => this.unwarp(!this.unwarping)),
       tool("find", text.find, () => this.openFind()),
+      tool("mine", text.mine, () => this.setTriggerValue("upload", ++this.seq)),
       tool("take", text.take, () => this.openTake()),
     ], { role: "toolbar", "aria-label": text.tools });
     this.tools.addEventListener("pointerdown", (event) => event.stopPropagation());
@@ -122,6 +126,7 @@ class Explore {
     }
     if (data.colourBy === "stability" && this.columns) this.askStability();
     this.besides(changed || recolour);
+    this.placePins();
     if (data.colourBy === "stretch" && this.columns) this.askStretch();
     if (this.columns) this.forming.update(data.forming, this.columns.label, dark);
     if ((changed || recolour) && this.columns) {
@@ -170,6 +175,7 @@ class Explore {
     if (!other.view.columns?.x) return;
     pen.clearRect(0, 0, ...other.view.size());
     drawElsewhere(pen, other.view, this.elsewhere(other));
+    this.drawPins(pen, other.view, other.map);
     other.view.drawPath(pen);
   }
 
@@ -449,6 +455,14 @@ class Explore {
   drawEllipses(pen) {
     const { cells, cell, low } = this.stretch;
     const [unit] = [this.map.size()[0] / (this.map.view.x1 - this.map.view.x0)];
+    const [from, to] = this.map.range() ?? [0, 1];
+    pen.globalAlpha = 0.5; // the factor as a heat map, the points still seen through it
+    for (const [column, row, log] of cells) {
+      const [px, py] = this.map.toPixel([low[0] + column * cell, low[1] + (row + 1) * cell]);
+      pen.fillStyle = `rgb(${between(Math.max(0, Math.min(1, (log - from) / (to - from || 1))))})`;
+      pen.fillRect(px, py, cell * unit + 0.5, cell * unit + 0.5);
+    }
+    pen.globalAlpha = 1;
     pen.lineWidth = 1.2;
     pen.strokeStyle = this.dark ? "rgba(255,255,255,.8)" : "rgba(20,22,30,.72)";
     for (const [column, row, , long, short, angle] of cells) {
@@ -527,10 +541,11 @@ class Explore {
     this.drawPins(pen);
   }
 
-  drawPins(pen) {
+  drawPins(pen, view = this.map, map = this.data.map) {
     this.tray.pins.forEach((pin, i) => {
-      if (!pin.at || pin.map !== this.data.map || pin.model !== this.data.model) return;
-      const [px, py] = this.map.toPixel(pin.at);
+      const at = pin.model === this.data.model && placeOn(pin, map);
+      if (!at) return;
+      const [px, py] = view.toPixel(at);
       pen.globalAlpha = 1;
       pen.beginPath();
       pen.arc(px, py, 10, 0, 7);
@@ -632,6 +647,13 @@ class Explore {
     }
     if (this.columns?.hollow?.includes(1))
       this.legend.append(element("span", "mg-key", [element("b", "mg-ring"), text.hollow], { title: text.hollow_help }));
+    this.map.settle();
+  }
+
+  // How many px of the map's head and foot the tools and the legend cover; on a wide map the tools stand in a corner.
+  edges() {
+    const narrow = this.tools.offsetWidth > NARROW * this.field.clientWidth;
+    return [narrow ? this.tools.offsetHeight + EDGE : 0, this.legend.offsetHeight + EDGE];
   }
 
   // --- pins ---------------------------------------------------------------------------------------------------------
@@ -665,7 +687,24 @@ class Explore {
     this.pin({ at: this.map.lift(place) }, this.clicked);
   }
 
+  // A pin lies on every map: where it was not set by hand, its code is placed.
+  placePins() {
+    const { model } = this.data;
+    for (const map of [this.data.map, ...this.others.map((other) => other.map)]) {
+      const lost = this.tray.pins.filter((pin) => pin.model === model && !placeOn(pin, map));
+      if (!lost.length) continue;
+      this.live.ask(`places-${map}`, { op: "decode", model, map, codes: lost.map(({ code }) => code) }, (reply) => {
+        if (reply.error) return;
+        lost.forEach((pin, i) => ((pin.places ??= {})[map] = reply.header.at[i]));
+        this.field.dataset.placed = lost.length;
+        this.overlay();
+        this.others.forEach((other) => this.overlayOf(other));
+      });
+    }
+  }
+
   share(pins) {
+    this.placePins();
     this.overlay();
     this.setStateValue("tray", { seq: ++this.seq, pins });
   }
@@ -697,7 +736,7 @@ class Explore {
     if (row !== null && row < n) {
       if (!placeOf(this.columns, row)) return this.askWhere(row, event);
       place = placeOf(this.columns, row);
-      this.map.goTo(this.map.flat(place), width / 14);
+      this.map.goTo(this.map.flat(place), width / CLOSE);
     } else if (row === null && group >= 0) {
       place = this.map.centres().find(([other]) => other === group)?.[1];
       if (place) this.map.goTo(place, width / 3.5);
@@ -724,7 +763,7 @@ class Explore {
     const { text } = this.data;
     this.takers ??= KINDS.map((kind) => element("button", "mg-button", [text[`take_${kind}`]], { type: "button", onclick: async () => {
       this.panel.hidden = true;
-      if (!(await take(kind, { map: this.map, columns: this.columns, data: this.data }))) this.say(this.data.text.take_wait);
+      if (!(await take(kind, { map: this.map, columns: this.columns, data: this.data, said: this.trust.header ? this.trust.words.textContent : "" }))) this.say(this.data.text.take_wait);
     } }));
     this.open(this.takers);
   }
@@ -797,6 +836,11 @@ class Explore {
     this.map.destroy();
     this.root.remove();
   }
+}
+
+// Where a pin lies on a map; null where that is not known yet.
+function placeOn(pin, map) {
+  return (pin.map === map && pin.at) || (pin.places?.[map] ?? null);
 }
 
 // A line from one place to another, and a dot where it ends.

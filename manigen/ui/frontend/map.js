@@ -13,6 +13,7 @@ export const PALETTE = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "
 const EVEN = [[0, "#2b3a8f"], [0.25, "#2f7fb0"], [0.5, "#35b0a5"], [0.75, "#b5d56a"], [1, "#fdf3a0"]];
 const FONT = '"Open Sans", verdana, arial, sans-serif'; // of the classes' names; Plotly's own
 const FOOT = 40; // px of legend or readings along the lower edge
+const FLOATS = ".mg-chip, .mg-tools, .mg-panel, .mg-making"; // over the map, where a hand does not mean a place of it
 const MARGIN = 0.06;
 const PATIENCE = 2000; // ms that Plotly waits for the first picture
 const REST = 300; // ms without a move, after which a hand rests
@@ -96,10 +97,10 @@ export function labelOf(columns, row) {
 
 export class MapView {
   // on: { hover(place, pixel, moment, pressed), leave(), pin(place), select(polygon | null, hidden), moved(), viewed() }
-  // A `plain` one stays on its canvas.
-  constructor(root, on, plain = false) {
+  // A `plain` one stays on its canvas. `edges` tells how many px of its head and foot are covered.
+  constructor(root, on, plain = false, edges = null) {
     this.on = on;
-    this.plain = plain;
+    Object.assign(this, { plain, edges });
     this.mode = "pan";
     this.hidden = new Set();
     this.plot = element("div", "mg-plot");
@@ -246,14 +247,23 @@ export class MapView {
     this.fit();
   }
 
-  // One unit is as long in x as in y, whatever the frame's proportions; no point lies under what stands along the foot.
+  // One unit is as long in x as in y, whatever the frame's proportions; no point lies under what stands along head and foot.
   fit() {
     const { x0, x1, y0, y1 } = this.box;
     const [width, height] = this.size();
-    const free = height > 300 ? height - FOOT : height;
+    const [head, foot] = height > 300 ? (this.edges?.() ?? [0, FOOT]) : [0, 0];
+    const free = height - head - foot;
     const scale = Math.max((x1 - x0) / width, (y1 - y0) / free);
-    const [cx, top] = [(x0 + x1) / 2, (y0 + y1) / 2 + (scale * free) / 2];
-    this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2, y0: top - scale * height, y1: top };
+    const [cx, top] = [(x0 + x1) / 2, (y0 + y1) / 2 + scale * (free / 2 + head)];
+    this.view = this.whole = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2, y0: top - scale * height, y1: top };
+  }
+
+  // What stands along the edges has changed: where all of the map is in sight, it moves out of the way.
+  settle() {
+    if (!this.columns || this.view !== this.whole) return;
+    const { y0, y1 } = this.view;
+    this.fit();
+    if (this.view.y0 !== y0 || this.view.y1 !== y1) this.setView(this.view);
   }
 
   // Kept from one change of size to the next: to ask the page again after something was written makes it lay out anew.
@@ -520,7 +530,7 @@ export class MapView {
     const { x0, x1, y0, y1 } = this.view;
     const range = (axis, from, to) => change[`${axis}.range`] ?? [change[`${axis}.range[0]`] ?? from, change[`${axis}.range[1]`] ?? to];
     const [[a, b], [c, d]] = [range("xaxis", x0, x1), range("yaxis", y0, y1)];
-    this.view = { x0: a, x1: b, y0: c, y1: d };
+    if (a !== x0 || b !== x1 || c !== y0 || d !== y1) this.view = { x0: a, x1: b, y0: c, y1: d };
     this.on.moved?.();
   }
 
@@ -625,7 +635,8 @@ export class MapView {
       const { x0, x1, y0, y1 } = this.view;
       const scale = Math.max((x1 - x0) / width, (y1 - y0) / height);
       const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
-      this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
+      if (this.view === this.whole) this.fit(); // all of it was in sight, and is again
+      else this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
         y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
       if (this.drawn) {
         const v = this.view;
@@ -646,7 +657,7 @@ export class MapView {
     let grip = null; // the place at which the canvas was taken hold of
     let tracing = false;
     this.root.addEventListener(MOVE, (event) => {
-      if (!this.columns) return;
+      if (!this.columns || (!down && event.target.closest?.(FLOATS))) return;
       const pixel = pixelOf(event);
       if (tracing) this.trace(pixel);
       else if (grip && this.camera && !event.shiftKey) {

@@ -41,7 +41,7 @@ export class Stage {
     const { header } = reply;
     draw(this.big, reply, 0);
     this.level = [header.level].flat()[0];
-    this.frame.dataset.level = this.verdict.dataset.level = this.level;
+    this.frame.dataset.level = this.level;
     this.header = header;
     this.reply = reply;
     if (this.settling) return;
@@ -54,6 +54,7 @@ export class Stage {
 
   settle() {
     const { text, values, header, reply } = this;
+    this.verdict.dataset.level = this.level; // along with its words
     this.verdict.replaceChildren(element("b", "", [text[`level_${this.level}`]]), ` ${text[`level_${this.level}_more`]}`);
     const times = (key) => values[key] && (values[key].textContent = fill(text.times, { value: [header[key]].flat()[0].toFixed(2) }));
     times("distance");

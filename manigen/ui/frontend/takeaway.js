@@ -5,17 +5,30 @@ import { element } from "./parts.js";
 export const KINDS = ["png", "svg", "html", "csv", "npz"];
 const WIDE = 1600; // px of a picture
 
-export async function take(kind, { map, columns, data }) {
+const DRAWN = 20_000; // points of which an SVG holds each as a circle; of more it holds a picture
+
+// `said` is the honest line: what is taken away says too how far it may be trusted.
+export async function take(kind, { map, columns, data, said = "" }) {
   const name = `${data.model}-${data.map}`;
   if (kind === "npz") return save(data.exportUrl, `${name}.npz`);
   if (kind === "csv" && columns.many) return save(`${data.exportUrl}?as=csv`, `${name}.csv`); // not all points are here
   if (kind === "csv") return give(new Blob([table(columns, data.classes)], { type: "text/csv" }), `${name}.csv`);
   const figure = await map.figure(data.plotlyUrl);
   if (!figure) return null; // Plotly is not there yet
+  if (said) figure.layout = signed(figure.layout, `${data.mapTitle} · ${data.model}. ${said}`);
+  if (kind === "svg" && columns.x.length <= DRAWN)
+    figure.data = figure.data.map((trace) => (trace.type === "scattergl" ? { ...trace, type: "scatter" } : trace));
   const [width, height] = map.size();
   if (kind === "html") return give(new Blob([await page(figure, data, name)], { type: "text/html" }), `${name}.html`);
   const scaled = { format: kind, width: WIDE, height: Math.round((WIDE * height) / width) };
   return save(await window.Plotly.toImage(figure, scaled), `${name}.${kind}`);
+}
+
+// A layout with a line of words along its foot.
+function signed(layout, words) {
+  const line = { text: words, xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "left", yanchor: "bottom", align: "left", showarrow: false,
+    borderpad: 6, font: { size: 13, color: "#80858e" } };
+  return { ...layout, annotations: [...(layout.annotations ?? []), line] };
 }
 
 // One line for each point: where it comes from, its class, its place, and where the map lies there.
