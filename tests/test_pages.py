@@ -146,3 +146,16 @@ def test_a_map_still_to_come_is_made_when_one_s_model_is_opened_and_then_lies_in
     assert (weights.maps(model), weights.info(model)[weights.TO_COME]) == (["umap", "pca"], [])
     assert ordered == ["umap"]
     library().close(model)
+
+
+def test_the_view_of_the_train_page_is_the_hands_and_no_longer_that_of_the_link_it_was_opened_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path))
+    monkeypatch.setattr("manigen.workshop.pace.measure", lambda about, shape: 1234.0)
+    test = opened(ROOT / "pages" / "train.py", make="models")
+    test.get("button_group")[0].set_value("pictures").run()
+    for _ in range(3):  # as the fragments that look after an errand do
+        assert test.get("button_group")[0].value in ("pictures", ["pictures"])
+        assert test.query_params["make"] in ("pictures", ["pictures"])
+        test.run()
