@@ -15,6 +15,7 @@ from manigen import home, weights
 from manigen.errors import ManigenError
 from manigen.home import Owner
 from manigen.live.doors import KEY, doors, is_key, of_key
+from manigen.ui.text import text
 
 
 def me() -> Owner:
@@ -36,6 +37,21 @@ def _owner(key: str) -> Owner:
     return home.owner(f"session {st.session_state.setdefault('own:session', secrets.token_hex(16))}")
 
 
+def sign_in() -> None:
+    """Show who is signed in and the way out, or the way in; nothing where no sign-in is configured."""
+    if not _configured():
+        return
+    if not _signed_in():
+        st.button(
+            text("sign_in"), icon=":material/login:", type="tertiary", on_click=st.login, help=text("sign_in_help")
+        )
+        return
+    user = st.user.to_dict()
+    name = str(user.get("name") or user.get("email") or user.get("sub", ""))[:40]
+    with st.popover(name, icon=":material/account_circle:", type="tertiary"):
+        st.button(text("sign_out"), icon=":material/logout:", on_click=st.logout)
+
+
 def models() -> dict[str, dict[str, Any]]:
     """Return the cards of this person's own finished models by name, the newest first."""
     found = {}
@@ -47,8 +63,9 @@ def models() -> dict[str, dict[str, Any]]:
     return found
 
 
+def _configured() -> bool:
+    return "is_logged_in" in st.user.to_dict()
+
+
 def _signed_in() -> bool:
-    try:
-        return bool(getattr(st.user, "is_logged_in", False))
-    except Exception:  # where no sign-in is configured
-        return False
+    return bool(st.user.to_dict().get("is_logged_in", False))

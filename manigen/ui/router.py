@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from manigen.ui import state
+from manigen.ui import people, state
 from manigen.ui.text import LANGUAGES, language, text
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -32,8 +32,14 @@ st.html(
     .st-key-language { position: fixed; top: .72rem; right: 3.4rem; z-index: 999991; width: auto !important; }
     .st-key-language button { min-height: 0; padding: .2rem .55rem; opacity: .75; }
     .st-key-language button:hover, .st-key-language button:focus-visible { opacity: 1; }
+    [data-testid="stFileUploaderDropzone"] { min-height: 5.4rem; border-style: dashed; justify-content: center; }
+    [data-testid="stFileUploaderDropzone"] button p,
+    [data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
+    [data-testid="stFileUploaderDropzone"] button p::after { content: var(--choose-files); font-size: 1rem; }
+    [data-testid="stFileUploaderDropzoneInstructions"] span::after { content: var(--drop-here); font-size: .9rem; }
     </style>"""
 )
+st.html(f"<style>:root {{ --choose-files: '{text('choose_files')}'; --drop-here: '{text('drop_here')}'; }}</style>")
 st.html(f'<script>document.documentElement.lang = "{TONGUES[language()]}";</script>', unsafe_allow_javascript=True)
 page = st.navigation(
     [
@@ -46,7 +52,8 @@ page = st.navigation(
     ],
     position="top",
 )
-with st.container(key="language"):
+with st.container(key="language", horizontal=True):
+    people.sign_in()
     other = next(name for tongue, name in LANGUAGES.items() if tongue != language())
     st.button(
         other, icon=":material/translate:", type="tertiary", on_click=switch_language, help=text("language_switch")
