@@ -248,19 +248,37 @@ def load_map(name_or_folder: str | Path, method: str, z: np.ndarray | None = Non
 # --- making and writing -----------------------------------------------------------------------------------------------
 
 
-def encode_splits(generator: Generator, train: Images, test: Images, rows: int = ROWS, seed: int = 0) -> Codes:
-    """Return the codes of at most `rows` train and `rows` test pictures, or as many samples where nothing encodes."""
+def encode_splits(
+    generator: Generator,
+    train: Images,
+    test: Images,
+    rows: int = ROWS,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Codes:
+    """Return the codes of at most `rows` train and `rows` test pictures, or as many samples where nothing encodes.
+
+    `progress` hears the share that is done, in [0, 1].
+    """
     if not generator.encodes:
         z = in_half(generator.sample_codes(2 * rows, seed))
         blank = np.full(len(z), np.nan, np.float32)
         return Codes(z, np.full(len(z), -1), np.full(len(z), 2), np.arange(len(z)), blank, train.classes)
     parts: list[tuple[np.ndarray, ...]] = []
+    picked = [
+        np.sort(seeds.numpy_stream(seed, split).permutation(len(images))[:rows])
+        for split, images in enumerate((train, test))
+    ]
+    done, total = 0, sum(map(len, picked))
     for split, images in enumerate((train, test)):
-        chosen = np.sort(seeds.numpy_stream(seed, split).permutation(len(images))[:rows])
-        x = images.take(chosen).float()
-        z = in_half(generator.encode(x))
-        error = np.square(generator.decode(z) - x).mean(axis=(1, 2, 3), dtype=np.float64)
-        parts.append((z, images.labels[chosen], np.full(len(chosen), split), chosen, error.astype(np.float32)))
+        for at in range(0, len(picked[split]), generator.chunk):
+            chosen = picked[split][at : at + generator.chunk]
+            x = images.take(chosen).float()
+            z = in_half(generator.encode(x))
+            error = np.square(generator.decode(z) - x).mean(axis=(1, 2, 3), dtype=np.float64)
+            parts.append((z, images.labels[chosen], np.full(len(chosen), split), chosen, error.astype(np.float32)))
+            done += len(chosen)
+            progress(done / total)
     z, labels, splits, numbers, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Codes(z, labels, splits, numbers, errors, train.classes)
 

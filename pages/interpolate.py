@@ -204,6 +204,8 @@ components.mount(
     on_even_change=keep_even,
     on_legs_change=keep_legs,
 )
+if "differentiable" in card:  # a model that was brought
+    st.caption(text("mdl_gradient" if card["differentiable"] else "mdl_no_gradient"))
 spelled = state.codes_to_link(ends["codes"])
 st.session_state["read:walk"] = spelled
 state.to_link(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from manigen import cli, foreign, home, weights
+from manigen import cli, datasets, foreign, home, weights
 from manigen.errors import BadFile, BadInput
 from manigen.foreign import base
 from manigen.workshop import bringing, errand
@@ -317,7 +317,60 @@ def test_a_draft_becomes_a_model_with_codes_of_the_chosen_pictures(tmp_path) -> 
     assert name == home.PREFIX + token
     assert weights.info(name)["dim"] == 3
     assert weights.load(name).dim == 3
-    assert 0 < weights.info(name)["code_kept"] < 1
+    card = weights.info(name)
+    assert 0 < card["code_kept"] < 1
+    assert (card["data"]["title"], card["data"]["licence"]) == (
+        datasets.card_of("digits").title,
+        datasets.card_of("digits").facts["licence"],
+    )
+
+
+@pytest.mark.parametrize("name", ["model.zip", "decoder.onnx", "taef2_decoder.safetensors"])
+def test_a_model_s_upload_cut_in_half_is_refused_in_a_sentence(tmp_path, small_model, name) -> None:
+    tiny_diffusers(tmp_path / "tiny")
+    whole = {
+        "model.zip": packed(small_model).getvalue(),
+        "decoder.onnx": linear(tmp_path / "d.onnx", WEIGHT, (3, 8, 6)).read_bytes(),
+        "taef2_decoder.safetensors": next((tmp_path / "tiny").glob("*.safetensors")).read_bytes(),
+    }[name]
+    me = home.owner("me")
+    with pytest.raises(BadFile, match=r"cut short|no ONNX file|damaged"):
+        token = bringing.take(me, [(name, io.BytesIO(whole[: len(whole) // 2]))])
+        foreign.probe(me.thing("drafts", token) / "files")
+
+
+def test_large_pictures_are_made_and_read_a_few_at_a_time(tmp_path) -> None:
+    tiny_diffusers(tmp_path / "tiny")
+    found = foreign.probe(tmp_path / "tiny")
+    large, small = (found.open(found.settings({"size": size})) for size in (256, 32))
+    assert (large.chunk, small.chunk) == (4, 256)
+    counts: list[int] = []
+    plain = large.raw_decode
+    large.raw_decode = lambda z: counts.append(len(z)) or plain(z)  # type: ignore[method-assign, func-returns-value]
+    z = np.random.default_rng(0).standard_normal((5, large.dim)).astype(np.float32)
+    np.testing.assert_allclose(large.decode(z), plain(torch.from_numpy(z)).numpy(), atol=1e-5)
+    assert counts == [4, 1]
+
+
+def test_what_is_said_of_a_gradient_is_what_the_search_does(tmp_path) -> None:
+    from manigen.paths._pull import Slope
+
+    tiny_diffusers(tmp_path / "tiny")
+    linear(tmp_path / "onnx" / "decoder.onnx", WEIGHT, (3, 8, 6))
+    for folder, gradient in (("tiny", True), ("onnx", False)):
+        found = foreign.probe(tmp_path / folder)
+        generator = found.open(found.settings())
+        slope = Slope(generator.decode, generator, np.zeros(generator.dim), 1.0)
+        assert found.differentiable == generator.differentiable == slope.by_torch == gradient
+
+
+def test_pictures_shown_above_what_a_model_makes_of_them_are_the_set_s_own_in_its_shape() -> None:
+    me = home.owner("me")
+    x = bringing.some_pictures(me, "digits", (1, 8, 8), 5)
+    test = datasets.load("digits", "test")
+    np.testing.assert_array_equal(x[[0, -1]], test.take([0, len(test) - 1]).float())
+    with pytest.raises(BadInput, match="choose others"):
+        bringing.some_pictures(me, "digits", (3, 64, 64), 5)
 
 
 def test_layouts_are_told_apart_by_their_sides() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -136,10 +137,14 @@ def test_a_zip_without_pictures_says_so_and_stays_for_its_owner_to_delete() -> N
 
 
 def test_two_hundred_small_uploads_of_many_people_are_neither_lost_nor_mixed() -> None:
+    def upload(n: int) -> str:
+        return preparing.keep(home.owner(f"person {n % 20}"), uploaded(**{"same.png": png((n, n // 2, 3))}))
+
+    with ThreadPoolExecutor(16) as people:  # many at once, as the server's sessions are
+        tokens_in_order = list(people.map(upload, range(200)))
     kept: dict[str, list[str]] = {}
-    for n in range(200):
-        who = f"person {n % 20}"
-        kept.setdefault(who, []).append(preparing.keep(home.owner(who), uploaded(**{"same.png": png((n, n // 2, 3))})))
+    for n, token in enumerate(tokens_in_order):
+        kept.setdefault(f"person {n % 20}", []).append(token)
     for at, (who, tokens) in enumerate(kept.items()):
         owner = home.owner(who)
         assert sorted(folder.name for folder in owner.things("pictures")) == sorted(tokens)

@@ -12,8 +12,10 @@ from manigen import checks
 from manigen.errors import BadFile, BadInput
 from manigen.foreign.probe import LAYOUTS, RANGES
 from manigen.models import Generator
+from manigen.models.base import CHUNK
 
 LONGEST = 256  # numbers in a code that maps, links and sliders hold well
+PIXELS = 2**18  # of the pictures made or read at once: with 64 channels as wide as the picture, 67 MB for each layer
 MIDDLE, BASIS = "short.middle", "short.basis"
 
 
@@ -33,6 +35,7 @@ class Foreign(Generator):
     def __init__(self, shape: tuple[int, int, int], dim: int) -> None:
         super().__init__(shape, checks.count(dim, "the length of a code", 1, 1_000_000) if dim <= 4096 else 1)
         self.dim = self.long = dim
+        self.chunk = max(1, min(CHUNK, PIXELS // (self.shape[1] * self.shape[2])))
         self.middle: Tensor | None = None
         self.basis: Tensor | None = None
         self.register_buffer("nothing", torch.zeros(1), persistent=False)  # says which device this lives on

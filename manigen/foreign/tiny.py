@@ -80,6 +80,7 @@ def network(state: Mapping[str, Tensor], encoder: bool) -> nn.Sequential:
         net.load_state_dict({name: value.float() for name, value in state.items()})
     except RuntimeError as error:
         raise BadFile(f"The tensors fit no tiny autoencoder: {str(error).splitlines()[-1].strip()[:160]}.") from None
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolves in a quarter less time
     return net.eval().requires_grad_(False)
 
 

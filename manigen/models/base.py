@@ -41,6 +41,7 @@ class Generator(nn.Module):
     differentiable: ClassVar[bool] = True
     judge: str | None = "total"  # the first player's loss that picks the best weights on held-out pictures, or None
     epochs: float | None = None  # how long it is trained where nobody says, else the recipe's own default
+    chunk = CHUNK
     step = 0  # rounds trained so far; terms that are only due now and then look here
     progress = 0.0  # share of the training's pictures seen so far; terms that come later look here
 
@@ -211,8 +212,8 @@ class Generator(nn.Module):
     def _in_chunks(self, run: Any, rows: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             parts = [
-                run(torch.tensor(np.ascontiguousarray(rows[at : at + CHUNK])).to(self.device)).cpu().numpy()
-                for at in range(0, len(rows), CHUNK)
+                run(torch.tensor(np.ascontiguousarray(rows[at : at + self.chunk])).to(self.device)).cpu().numpy()
+                for at in range(0, len(rows), self.chunk)
             ]
         return np.concatenate(parts)
 

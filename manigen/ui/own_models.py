@@ -132,20 +132,33 @@ def _random(folder: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[bytes, tup
     return pictures.png(pictures.sheet(x, SHOWN // 2), scale), generator.shape, generator.dim
 
 
+@st.cache_data(max_entries=20, show_spinner=False)
+def _read_back(
+    folder: str, knobs: tuple[tuple[str, Any], ...], _me: Owner, data: str, shape: tuple[int, int, int]
+) -> tuple[bytes, float]:
+    """Return some pictures above what the model makes of them as PNG, and the mean squared error."""
+    x = bringing.some_pictures(_me, data, shape, SHOWN // 2)
+    generator = _probed(folder).open(dict(knobs))
+    made = generator.decode(generator.encode(x))
+    sheet = pictures.sheet(np.concatenate([x, made]), len(x))
+    return pictures.png(sheet, max(1, 96 // shape[1])), float(np.square(made - x).mean())
+
+
 def _draft(me: Owner, folder: Path) -> None:
-    about, token = home.note(folder), folder.name
+    token, title = folder.name, str(home.note(folder).get("title") or text("mdl_unnamed"))
     if errand.going(folder):
+        st.markdown(f"**{title}**")
         _wait(folder)
         return
     heard = errand.progress(folder)
     if heard.get("model"):
         home.remove(folder)
         st.rerun()
-    head, gone = st.columns([8, 1], vertical_alignment="center")
-    head.markdown(f"**{about.get('title', token)}**  \n:gray[{text('mdl_draft')}]")
-    if gone.button("", icon=":material/delete:", key=f"draft:gone:{token}", help=text("own_delete"), width="stretch"):
-        home.remove(folder)
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{title}**  \n:gray[{text('mdl_draft')}]")
+        if st.button("", icon=":material/delete:", key=f"draft:gone:{token}", help=text("own_delete")):
+            home.remove(folder)
+            st.rerun()
     if heard.get("error"):
         st.error(told(heard["error"]))
     place = str(folder / "files")
@@ -157,9 +170,27 @@ def _draft(me: Owner, folder: Path) -> None:
     except ManigenError as problem:
         st.error(told(str(problem)))
         return
-    st.image(image, width="stretch")
-    st.caption(text("mdl_random") + ". " + text("mdl_gradient" if found.differentiable else "mdl_no_gradient"))
-    _bring(me, folder, found, knobs, shape, dim)
+    left, right = st.columns(2)
+    left.image(image, width="stretch")
+    slope = text("mdl_gradient" if found.differentiable else "mdl_no_gradient")
+    left.caption(f"{text('mdl_random')}{text('own_stop')} {slope}")
+    data, short = _pictures(me, token, found, shape, dim)
+    if data is not None:
+        try:
+            back, error = _read_back(place, tuple(sorted(knobs.items())), me, data, shape)
+            right.image(back, width="stretch")
+            right.caption(text("mdl_back", error=error))
+        except ManigenError as problem:
+            right.error(told(str(problem)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        called = st.text_input(text("trn_name"), title, max_chars=80, key=f"draft:{token}:name")
+        pressed = st.button(
+            text("mdl_bring"), type="primary", key=f"draft:{token}:go", disabled=found.encodes and data is None
+        )
+    if pressed:
+        given = {name: value for name, value in knobs.items() if name not in found.fixed}
+        bringing.begin(me, folder, knobs=given, title=called or title, data=data, short=short, maps=["umap", "pca"])
+        st.rerun()
 
 
 def _knobs(found: Any, token: str) -> dict[str, Any]:
@@ -181,40 +212,33 @@ def _knobs(found: Any, token: str) -> dict[str, Any]:
     return settings
 
 
-def _bring(me: Owner, folder: Path, found: Any, knobs: dict[str, Any], shape: tuple[int, int, int], dim: int) -> None:
-    token = folder.name
-    title = st.text_input(
-        text("trn_name"), str(home.note(folder).get("title", "")), max_chars=80, key=f"draft:{token}:name"
-    )
-    data, short = None, 0
-    if found.encodes:
-        known = {name: said for name, said in ordering.choices(me).items() if _fits(me, name, shape)}
-        if not known:
-            st.warning(text("mdl_no_pictures", side=f"{shape[2]} × {shape[1]}"))
-            return
-        left, right = st.columns(2)
-        data = left.selectbox(
-            text("mdl_pictures"),
-            list(known),
-            format_func=known.__getitem__,
-            help=text("mdl_reads"),
-            key=f"draft:{token}:data",
-        )
-        lengths = [length for length in SHORTS if length < dim] + [0]
-        short = right.selectbox(
-            text("mdl_short"),
-            lengths,
-            0 if dim <= LONG and len(lengths) == 1 else len(lengths) - (1 if dim <= LONG else 2),
-            format_func=lambda n: str(n) if n else text("mdl_short_all", n=dim),
-            help=text("mdl_short_help"),
-            key=f"draft:{token}:short",
-        )
-    else:
+def _pictures(me: Owner, token: str, found: Any, shape: tuple[int, int, int], dim: int) -> tuple[str | None, int]:
+    """Ask which pictures are encoded, and how long a code may be; return both, None where no pictures are to be had."""
+    if not found.encodes:
         st.caption(text("mdl_no_encoder"))
-    if st.button(text("mdl_bring"), type="primary", key=f"draft:{token}:go"):
-        given = {name: value for name, value in knobs.items() if name not in found.fixed}
-        bringing.begin(me, folder, knobs=given, title=title or token, data=data, short=short, maps=["umap", "pca"])
-        st.rerun()
+        return None, 0
+    known = {name: said for name, said in ordering.choices(me).items() if _fits(me, name, shape)}
+    if not known:
+        st.warning(text("mdl_no_pictures", side=f"{shape[2]} × {shape[1]}"))
+        return None, 0
+    left, right = st.columns(2)
+    data = left.selectbox(
+        text("mdl_pictures"),
+        list(known),
+        format_func=known.__getitem__,
+        help=text("mdl_reads"),
+        key=f"draft:{token}:data",
+    )
+    lengths = [length for length in SHORTS if length < dim] + [0]
+    short = right.selectbox(
+        text("mdl_short"),
+        lengths,
+        0 if dim <= LONG and len(lengths) == 1 else len(lengths) - (1 if dim <= LONG else 2),
+        format_func=lambda n: str(n) if n else text("mdl_short_all", n=dim),
+        help=text("mdl_short_help"),
+        key=f"draft:{token}:short",
+    )
+    return data, short
 
 
 def _fits(me: Owner, name: str, shape: tuple[int, int, int]) -> bool:
@@ -236,6 +260,9 @@ def _wait(folder: Path) -> None:
     def look() -> None:
         if not errand.going(folder):
             st.rerun()
-        st.progress(0.5, text("mdl_bringing", stage=told(errand.progress(folder).get("stage", "…"))))
+        heard = errand.progress(folder)
+        share, stage = float(heard.get("share", 0.0)), told(heard.get("stage", "opening"))
+        percent = f" ({round(100 * share)} %)" if share else ""
+        st.progress(min(1.0, share), text("mdl_bringing", stage=stage) + percent)
 
     look()

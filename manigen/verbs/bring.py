@@ -78,7 +78,8 @@ def run(given: Namespace) -> Result:
     maps = tuple(name for name in given.maps.split(",") if name)
     made = bringing.build(
         generator, given.out, title, train, test,
-        short=short, maps=maps, rows=given.rows, command=shlex.join(words), progress=say,
+        short=short, maps=maps, rows=given.rows, command=shlex.join(words), data=given.data or "",
+        progress=lambda stage, share: None if share else say(stage),
     )  # fmt: skip
     card = weights.info(made)
     shown = ("name", "title", "family", "shape", "dim", "encodes", "differentiable", "code_kept", "measures", "maps")

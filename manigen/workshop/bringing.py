@@ -10,6 +10,7 @@ A zip of a model's folder made by ManiGen needs no putting right: it is checked,
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -52,8 +53,18 @@ def take(owner: Owner, uploaded: Iterable[tuple[str, BinaryIO]]) -> str:
     except BaseException:
         home.remove(folder)
         raise
-    home.write_note(folder, made=time.time(), title=Path(given[0][0]).stem.replace("_", " ")[:80])
+    home.write_note(folder, made=time.time(), title=_called(given[0][0]))
     return token
+
+
+def _called(file: str) -> str:
+    """What a model is called by the name of its first file; nothing where that is what all such files are called.
+
+    >>> _called("taef2_decoder.safetensors"), _called("my-vae.onnx"), _called("vae/config.json")
+    ('taef2', 'my-vae', '')
+    """
+    stem = re.sub(r"[-_ ]*(en|de)coder$", "", PurePosixPath(file.replace("\\", "/")).stem, flags=re.IGNORECASE)
+    return "" if stem in ("config", "model", "diffusion_pytorch_model") else stem.replace("_", " ")[:80]
 
 
 def _unpack(owner: Owner, name: str, file: BinaryIO, to: Path) -> None:
@@ -152,46 +163,55 @@ def build(
     to_come: Iterable[str] = (),
     rows: int = ROWS,
     command: str = "",
-    progress: Callable[[str], None] = lambda stage: None,
+    data: str = "",
+    progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> Path:
     """Make a model's folder of a foreign generator: codes of pictures (or samples), maps, a card. Return the folder.
 
     `short` > 0 shortens codes to that many of their widest directions over the training pictures; maps `to_come` are
-    fitted when it is opened.
+    fitted when it is opened. `data` is the data set's name, anything else for one's own pictures. `progress` hears
+    each stage in words, and the share of it that is done, in [0, 1].
     """
     import numpy as np
 
-    from manigen import projections, samplers, seeds
+    from manigen import datasets, projections, samplers, seeds
 
-    share = None
+    share, about = None, {"name": "unknown", "title": title, "sha256": "", "licence": "yours", "classes": []}
     if generator.encodes and train is not None:
         if short:
-            progress("finding the code's strongest directions")
             some = np.sort(seeds.numpy_stream(0).permutation(len(train))[: min(rows, max(1000, 4 * short))])
-            share = generator.shorten(generator.encode(train.take(some).float()), short)
-        progress("encoding the pictures")
-        codes = weights.encode_splits(generator, train, test, rows)
+            parts = []
+            for at in range(0, len(some), generator.chunk):
+                progress("finding the code's strongest directions", at / len(some))
+                parts.append(generator.encode(train.take(some[at : at + generator.chunk]).float()))
+            share = generator.shorten(np.concatenate(parts), short)
+        progress("encoding the pictures", 0.0)
+        codes = weights.encode_splits(
+            generator, train, test, rows, progress=lambda share: progress("encoding the pictures", share)
+        )
         generator.sampler = samplers.fit("mixture", codes.z[codes.split == 0], 0)
-        data = {"name": train.name, "title": train.name, "sha256": train.sha256, "classes": list(train.classes)}
+        about |= {"name": train.name, "title": train.name, "sha256": train.sha256, "classes": list(train.classes)}
+        if data in datasets.names():
+            card = datasets.card_of(data)
+            about |= {"title": card.title, "licence": card.facts.get("licence", "")}
     else:
         z = weights.in_half(generator.sample_codes(2 * rows // 3, 0))
         count = len(z)
         blank = np.full(count, np.nan, np.float32)
         codes = weights.Codes(z, np.full(count, -1), np.full(count, 2), np.arange(count), blank)
-        data = {"name": "unknown", "title": title, "sha256": "", "classes": []}
     fitted = {}
     for method in maps:
-        progress(f"fitting the {method} map of {len(codes):,} codes")
+        progress(f"fitting the {method} map of {len(codes):,} codes", 0.0)
         fitted[method] = projections.fit_map(codes.z, method, 0)
     measured = {}
     if generator.encodes and train is not None:
         held = codes.error[codes.split == 1]
         measured = {"reconstruction_mse": float(held.mean()), "reconstruction_mse_n": len(held)}
-    progress("writing the model")
+    progress("writing the model", 0.0)
     facts: dict[str, Any] = {"code_kept": share} if share is not None else {}
     facts |= {weights.TO_COME: list(to_come)} if to_come else {}
     return weights.save(
-        generator, out, codes, fitted, measured, {**data, "licence": "yours"},
+        generator, out, codes, fitted, measured, about,
         title=title, sentence=f"A model that was brought: {generator.family}.", command=command, trained={},
         differentiable=generator.differentiable, **facts,
     )  # fmt: skip
@@ -225,6 +245,30 @@ def pictures(owner: Owner, data: str, shape: tuple[int, int, int]) -> tuple[Any,
     return sets[0], sets[1]
 
 
+def some_pictures(owner: Owner, data: str, shape: tuple[int, int, int], most: int) -> Any:
+    """Return at most `most` pictures (n, c, h, w) in [0, 1], spread over a data set or an owner's own, in this shape.
+
+    Raises `ManigenError` where there are none.
+    """
+    import numpy as np
+
+    from manigen import datasets
+    from manigen.datasets import own
+
+    if data in datasets.names():
+        held = datasets.load(data, "test")
+        x = held.take(np.linspace(0, len(held) - 1, min(most, len(held))).astype(int)).float()
+    else:
+        folder = owner.thing("pictures", data)
+        about = home.note(folder)
+        knobs = {**about.get("knobs", {}), "size": shape[1], "channels": "grey" if shape[0] == 1 else "colour"}
+        seen = own.glance(folder / about["file"], most, **knobs)
+        x = np.stack([picture for _, picture in seen.shown]).astype(np.float32) / 255
+    if x.shape[1:] != tuple(shape):
+        raise BadInput(f"These pictures are {x.shape[1:]}, and this model takes {tuple(shape)}; choose others.")
+    return x
+
+
 def bring(folder: Path) -> None:
     """Make a model of a draft, and write down where it is; called in the process of its own."""
     from manigen import foreign
@@ -233,7 +277,7 @@ def bring(folder: Path) -> None:
     owner = Owner(about["owner"])
 
     try:
-        errand.tell(folder, stage="opening")
+        errand.tell(folder, stage="opening", share=0.0)
         found = foreign.probe(folder / "files")
         generator = found.open(found.settings(about.get("knobs")))
         data: Mapping[str, Any] | str | None = about.get("data")
@@ -242,8 +286,8 @@ def bring(folder: Path) -> None:
         maps, to_come = weights.soon(about.get("maps", (weights.QUICK,)))
         build(
             generator, out, about["title"], train, test,
-            short=int(about.get("short", 0)), maps=maps, to_come=to_come,
-            progress=lambda words: errand.tell(folder, stage=words),
+            short=int(about.get("short", 0)), maps=maps, to_come=to_come, data=str(data or ""),
+            progress=lambda words, share: errand.tell(folder, stage=words, share=round(share, 3)),
         )  # fmt: skip
         errand.tell(folder, model=out.name)
     except ManigenError as error:
