@@ -11,6 +11,7 @@ import streamlit as st
 
 from manigen import home
 from manigen.cards import Card, Knob, Value
+from manigen.datasets import Images
 from manigen.errors import ManigenError
 from manigen.figures import losses, pictures
 from manigen.home import Owner
@@ -56,7 +57,7 @@ def built_in(name: str) -> Data:
     from manigen import datasets
 
     train, test = datasets.load(name, "train"), datasets.load(name, "test")
-    face = pictures.png(pictures.sheet(_last(test.take(slice(FACES)).x), 8), max(1, 56 // test.shape[1]))
+    face = _face(test)
     return Data(name, datasets.card_of(name).title, face, len(train), len(test), train.shape, len(train.classes))
 
 
@@ -70,7 +71,7 @@ def own(folder: str, token: str) -> Data:
     place = Path(folder)
     about = home.note(place)
     train, test = (own_pictures.read(split, place / "ready") for split in ("train", "test"))
-    face = pictures.png(pictures.sheet(_last(train.take(slice(FACES)).x), 8), max(1, 56 // train.shape[1]))
+    face = _face(train)
     knobs = tuple(sorted(own_pictures.prepared_settings(place / "ready").items()))
     return Data(
         token, about.get("title", token), face, len(train), len(test), train.shape, len(train.classes),
@@ -78,9 +79,11 @@ def own(folder: str, token: str) -> Data:
     )  # fmt: skip
 
 
-def _last(x: np.ndarray) -> np.ndarray:
-    """Pictures (n, c, h, w) with their channels last."""
-    return x.transpose(0, 2, 3, 1)
+def _face(images: Images) -> bytes:
+    """Some pictures spread over a data set, as PNG."""
+    rows = np.unique(np.linspace(0, len(images) - 1, min(FACES, len(images))).astype(int))
+    x = images.take(rows).x.transpose(0, 2, 3, 1)
+    return pictures.png(pictures.sheet(x, 8), max(1, 56 // images.shape[1]))
 
 
 def choices(me: Owner) -> dict[str, str]:

@@ -62,15 +62,15 @@ def _upload(me: Owner) -> None:
 
 def _entry(me: Owner, folder: Path) -> None:
     about, token = home.note(folder), folder.name
-    head, act, gone = st.columns([6, 2, 1], vertical_alignment="center")
-    size = home.megabytes(home.size_of(folder))
-    head.markdown(f"**{about.get('title', token)}**  \n:gray[{about.get('file', '')} · {size}]")
-    if gone.button("", icon=":material/delete:", key=f"own:gone:{token}", help=text("own_delete"), width="stretch"):
-        st.dialog(text("own_delete"))(_sure)(folder, str(about.get("title", token)))
-    if about.get("ready"):
-        if act.button(text("own_train"), key=f"own:train:{token}", type="primary", width="stretch"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        size = home.megabytes(home.size_of(folder))
+        st.markdown(f"**{about.get('title', token)}**  \n:gray[{about.get('file', '')} · {size}]")
+        if about.get("ready") and st.button(text("own_train"), key=f"own:train:{token}", type="primary"):
             state.to_link(make="new", data_for=token)
             st.rerun()
+        if st.button("", icon=":material/delete:", key=f"own:gone:{token}", help=text("own_delete")):
+            st.dialog(text("own_delete"))(_sure)(folder, str(about.get("title", token)))
+    if about.get("ready"):
         _ready(me, folder)
     elif errand.going(folder):
         _wait(folder)

@@ -32,7 +32,7 @@ st.html(
     .st-key-language { position: fixed; top: .72rem; right: 3.4rem; z-index: 999991; width: auto !important; }
     .st-key-language button { min-height: 0; padding: .2rem .55rem; opacity: .75; }
     .st-key-language button:hover, .st-key-language button:focus-visible { opacity: 1; }
-    [data-testid="stFileUploaderDropzone"] { min-height: 5.4rem; border-style: dashed; justify-content: center; }
+    [data-testid="stFileUploaderDropzone"] { min-height: 5.4rem; border-style: dashed; align-items: center; }
     [data-testid="stFileUploaderDropzone"] button p,
     [data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
     [data-testid="stFileUploaderDropzone"] button p::after { content: var(--choose-files); font-size: 1rem; }

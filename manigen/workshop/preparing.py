@@ -52,7 +52,12 @@ def keep(owner: Owner, uploaded: Iterable[tuple[str, BinaryIO]], title: str = ""
         home.remove(folder)
         raise
     home.write_note(
-        folder, made=time.time(), title=" ".join(stem.split())[:80], file=path.name, bytes=size, ready=False
+        folder,
+        made=time.time(),
+        title=" ".join(stem.replace("_", " ").split())[:80],
+        file=path.name,
+        bytes=size,
+        ready=False,
     )
     return token
 
