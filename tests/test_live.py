@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from benchmarks.browser import ROOT
-from manigen import fit_map, weights
+from manigen import fit_map, maps, weights
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.live import engine as engines
 from manigen.live import first, jobs, protocol, routes
@@ -129,6 +129,18 @@ def wait_for(true: Any, seconds: float = 5.0) -> bool:
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
+
+
+def test_where_a_map_lies_comes_with_how_many_codes_it_was_fitted_on(
+    client: TestClient, live: Live, place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = live.models.open("plates").map("pca")
+    maps.distortion(CODES, fitted.p)
+    for most in (len(CODES), len(CODES) // 2):
+        monkeypatch.setitem(fitted.card.facts, "landmarks", most)
+        live.models.open("plates")._trust.clear()
+        header, _ = protocol.unframe(client.get("/manigen/trust/plates/pca").content)
+        assert (header["codes"], header["fitted"]) == (len(CODES), most)
 
 
 def test_newest_wish_of_a_slot_wins(engine: Engine, plates: Plates) -> None:

@@ -322,13 +322,14 @@ class Opened:
     def trust(self, method: str) -> Content | Fit:
         """Return where a map lies as one binary frame, or the order to measure it, which is given by asking.
 
-        Header: model, map, codes (n), k, figures {name: [value, standard error]}, columns as in `columns`. Columns:
-        intruders, torn, recall, density, area uint8 (n,), 0 to 255 from each one's `low` to `high`; hollow int32, the
-        rows least to be trusted.
+        Header: model, map, codes (n), fitted (how many of them the method laid out itself), k, figures {name: [value,
+        standard error]}, columns as in `columns`. Columns: intruders, torn, recall, density, area uint8 (n,), 0 to 255
+        from each one's `low` to `high`; hollow int32, the rows least to be trusted.
         """
         if (held := self._trust.get(method)) is not None:
             return held
         from manigen import maps as kept
+        from manigen import projections
         from manigen.live.fits import fits
 
         fitted = self._loaded(method)
@@ -353,6 +354,7 @@ class Opened:
             "model": self.name,
             "map": method,
             "codes": len(p),
+            "fitted": projections.fitted_on(fitted.card, len(p)),
             "k": found.k,
             "figures": {name: [round(value, 5), round(error, 5)] for name, (value, error) in found.figures.items()},
             "columns": [{**column, **ends.get(column["name"], {})} for column in about],

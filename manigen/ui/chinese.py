@@ -123,6 +123,7 @@ CHINESE: dict[str, str] = {
     "trust_measuring": "正在测量这张地图能信多少……{percent} %",
     "trust_failed": "无法测量这张地图能信多少：{why}",
     "trust_kept": "每张图片的 {k} 个真近邻，这张地图保留了 {kept} 个。",
+    "trust_landmarks": "用 {n} 个中的 {most} 个拟合。",
     "trust_far_fair": "组与组之间的距离大致可信。",
     "trust_far_rough": "组与组之间的距离只能粗略参考。",
     "trust_far_none": "组与组之间的距离不可信。",

@@ -61,11 +61,12 @@ export class Trust {
 
   show({ header, columns }) {
     this.header = header;
-    const { figures, k } = header;
+    const { figures, k, codes, fitted = codes } = header;
     const kept = Math.round(k * figures.neighbour_recall[0]);
     const rank = figures.shepard_correlation[0];
     const far = rank >= FAIR ? "fair" : rank >= NONE ? "rough" : "none";
-    this.words.textContent = `${fill(this.text.trust_kept, { k, kept })} ${this.text[`trust_far_${far}`]}`;
+    const some = fitted < codes ? ` ${fill(this.text.trust_landmarks, { most: fitted.toLocaleString(), n: codes.toLocaleString() })}` : "";
+    this.words.textContent = `${fill(this.text.trust_kept, { k, kept })} ${this.text[`trust_far_${far}`]}${some}`;
     this.element.dataset.level = kept >= k - 1 && far === "fair" ? "near" : "edge";
     this.element.dataset.kept = kept;
     this.on.known(columns);
