@@ -25,7 +25,7 @@ except ManigenError as problem:
     st.stop()
 notices = st.container()
 with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar"):
-    with st.container(width=310):
+    with st.container(width=280):
         pickers.open_model_dialog(model)
     with st.container(width="content"):
         with st.container(horizontal=True, vertical_alignment="bottom"):

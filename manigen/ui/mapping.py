@@ -23,6 +23,7 @@ from manigen.live.library import Opened, library
 from manigen.ui import pickers, state, turning
 from manigen.ui.text import card_text, text
 
+IN_A_ROW = 3  # maps; more of them stand in a menu, and the page's controls on one line
 MOST_BESIDE = 2  # maps beside the one on screen
 MOST = 8  # maps of one's own that a session keeps in the picker, for each model
 
@@ -156,7 +157,9 @@ def pick(model: str, shipped: list[str], say: Callable[[str], Any] = st.warning)
     asked = _asked(model)
     flat = list(dict.fromkeys(read(spelled).flat() for spelled in known))
     chosen = read(
-        pickers.choice("map", flat, {each: read(each).title() for each in flat}, asked.flat() if asked else None)
+        pickers.choice(
+            "map", flat, {each: read(each).title() for each in flat}, asked.flat() if asked else None, most=IN_A_ROW
+        )
     )
     if st.session_state.pop("maps:stay", False):
         st.session_state["pick:dims"] = "2"

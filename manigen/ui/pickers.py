@@ -12,6 +12,8 @@ from manigen.errors import ManigenError
 from manigen.ui import cache, state
 from manigen.ui.text import card_text, text
 
+NARROW = 200  # pixels of a menu that stands in a row's place
+
 
 def model() -> str:
     """Return the model on screen: the link's, the session's, or the default. Stops the page where there is none."""
@@ -27,12 +29,17 @@ def model() -> str:
     return asked
 
 
-def choice(key: str, options: list[str], titles: dict[str, str], asked: str | None = None) -> str:
+def choice(
+    key: str, options: list[str], titles: dict[str, str], asked: str | None = None, most: int | None = None
+) -> str:
     """Show a row of choices and return the chosen one; the link's wins when a page is opened with one.
 
-    `asked` is what the link asks for, where it does not stand there under this key.
+    `asked` is what the link asks for, where it does not stand there under this key. More choices than `most` are shown
+    as a menu instead.
     """
-    return _chosen(key, options, titles, partial(st.segmented_control, required=True), asked)
+    row = partial(st.segmented_control, required=True)
+    narrow = partial(st.selectbox, width=NARROW)
+    return _chosen(key, options, titles, narrow if most and len(options) > most else row, asked)
 
 
 def menu(key: str, options: list[str], titles: dict[str, str]) -> str:
