@@ -123,6 +123,9 @@ KNOBS: dict[str, str] = {
 }
 
 TOLD: dict[str, str] = {
+    # the device
+    "CPU, {n} core": "CPU，{n} 核",
+    "CPU, {n} cores": "CPU，{n} 核",
     # stages
     "opening": "正在打开",
     "finishing": "收尾中",

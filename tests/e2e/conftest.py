@@ -65,6 +65,10 @@ class Visit:
         """Wait until a JavaScript expression, or function of what is given, is true in the page."""
         self.page.wait_for_function(condition, arg=given[0] if given else None)
 
+    def settled(self) -> None:
+        """Wait until the page's script has run to its end."""
+        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
     def changes(self, act: Callable[[], Any], selector: str = ".mg-stage .mg-frame canvas") -> str:
         """Do something, wait until a canvas shows another picture, and return that."""
         before = self.picture(selector)

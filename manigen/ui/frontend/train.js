@@ -198,7 +198,7 @@ class Train {
     const pace = [];
     if (told.state === "running" && told.per_second) {
       pace.push(fill(text.trn_per_second, { n: Math.round(told.per_second).toLocaleString("en") }));
-      pace.push(fill(text.trn_cores, { used: (told.cores ?? 0).toFixed(1), device: told.device }));
+      pace.push(fill(text.trn_cores, { used: (told.cores ?? 0).toFixed(1), device: said(told.device ?? "", this.data.sayings) }));
       if (told.gpu) pace.push(fill(text.trn_gpu, { gb: told.gpu.gigabytes, percent: told.gpu.share === undefined ? "–" : Math.round(100 * told.gpu.share) }));
     }
     this.pace.textContent = pace.join(" · ");
