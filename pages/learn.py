@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,20 +45,23 @@ def take_place() -> None:
     state.to_link(step=step, knobs=knobs or None)
 
 
-def take_answer() -> None:
-    """Keep an answer."""
-    said = sent("answer")
-    questions = {"prediction", *(f"check-{i + 1}" for i in range(len(lessons.open_lesson(str(name)).lesson.checks)))}
-    if said.get("key") in questions and isinstance(said.get("choice"), int):
-        answers.keeper().record(answers.Answer(str(name), said["key"], said["choice"]))
+def take_answers() -> None:
+    """Keep the answers; the browser tells all of a lesson each time."""
+    told = sent("answers").get("all") or {}
+    for question in (
+        "prediction",
+        *(f"check-{i + 1}" for i in range(len(lessons.open_lesson(str(name)).lesson.checks))),
+    ):
+        if isinstance(told, dict) and type(told.get(question)) is int:
+            answers.keeper().record(answers.Answer(str(name), question, told[question]))
 
 
 def take_evidence() -> None:
-    """Keep the settings on screen for the student's sheet."""
-    try:
-        answers.keep_evidence(str(name), lessons.cards()[str(name)].typed(sent("evidence").get("knobs") or {}))
-    except (ManigenError, TypeError, AttributeError):
-        return
+    """Keep the settings that were on screen for the student's sheet."""
+    told = sent("evidence").get("all")
+    for knobs in told[-answers.MOST_EVIDENCE :] if isinstance(told, list) else ():
+        with suppress(ManigenError, TypeError, AttributeError):
+            answers.keep_evidence(str(name), lessons.cards()[str(name)].typed(knobs))
 
 
 def take_presenting() -> None:
@@ -90,7 +94,7 @@ components.mount(
     },
     on_open_change=take_open,
     on_place_change=take_place,
-    on_answer_change=take_answer,
+    on_answers_change=take_answers,
     on_evidence_change=take_evidence,
     on_presenting_change=take_presenting,
 )

@@ -159,3 +159,30 @@ def test_the_view_of_the_train_page_is_the_hands_and_no_longer_that_of_the_link_
         assert test.get("button_group")[0].value in ("pictures", ["pictures"])
         assert test.query_params["make"] in ("pictures", ["pictures"])
         test.run()
+
+
+def test_a_run_that_began_with_an_older_link_takes_nothing_out_of_the_newer_one(monkeypatch):
+    def page() -> None:
+        import streamlit as st
+
+        from manigen.ui import state
+
+        if not st.session_state.get("asked"):
+            st.session_state["asked"] = True
+            state.to_link(lang="zh", step="play")
+        elif not st.session_state.get("twice"):
+            st.session_state["twice"] = True
+            state.to_link(step="end")
+        else:
+            state.to_link(knobs="angle:1")
+        st.write(state.from_link("lang"))
+
+    test = AppTest.from_function(page).run()
+    del test.query_params["lang"]  # the browser has not heard of it yet
+    test.run()
+    assert test.query_params["lang"] in ("zh", ["zh"]) and test.query_params["step"] in ("end", ["end"])
+    monkeypatch.setattr("manigen.ui.state.LATE", 0.0)  # much later
+    del test.query_params["lang"]
+    test.run()
+    assert "lang" not in test.query_params, "the address bar is the reader's"
+    assert test.markdown[0].value == "zh"

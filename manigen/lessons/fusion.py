@@ -161,7 +161,7 @@ lesson = Lesson(
         "一个解码器，三类损失。第一类在数据处把 D(E(x)) 拉向 x。第二类让评论家 C 把（数据上和数据之间的）编码画出的图与真实图片比较。"
         "第三类要求编码之间的距离跟随图片之间的距离，并让解码器均匀地拉伸。每一项在别的项沉默的地方起作用。",
     ),
-    formula=r"\mathcal{L} = \underbrace{\lVert x - D(E(x)) \rVert^2}_{\text{surface}} + a \, \underbrace{\mathcal{L}_{\text{adv}}(D(z), x)}_{\text{critic}} + b \, \underbrace{\big(1 - \rho(d_z, d_x)\big)}_{\text{ruler}} + c \, \underbrace{\mathcal{L}_{\text{iso}}(J)}_{\text{evenness}}",
+    formula=r"\mathcal{L} = \underbrace{\lVert x - D(E(x)) \rVert^2}_{\text{surface}} + a \, \underbrace{\mathcal{L}_{\text{adv}}(D(z), x)}_{\text{critic}} \qquad + b \, \underbrace{\big(1 - \rho(d_z, d_x)\big)}_{\text{ruler}} + c \, \underbrace{\mathcal{L}_{\text{iso}}(J)}_{\text{evenness}}",
     play_on=say(
         "Other digits, every term, every figure; and the GAN, which has no surface. Is there one that wins everywhere?",
         "换数字，看每一项、每个数字；再看没有曲面的 GAN。有没有处处都赢的？",

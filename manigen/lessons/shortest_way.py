@@ -27,7 +27,7 @@ KINDS = {
     "graph": say("along real codes", "沿真实编码"),
     "density": say("fear of the empty", "惧怕空旷"),
 }
-PAIRS, STEPS, FRAMES = 20, 33, 11
+PAIRS, STEPS, FRAMES = 20, 33, 9
 GRID = 48
 FEAR = 4.0  # at which the figures are measured
 FEARS = tuple(np.arange(0, 6.01, 0.5).tolist())  # at which ways are prepared; a knob between them goes to the nearest
@@ -241,7 +241,9 @@ def _films(seed: int, fear: float) -> dict[str, tuple[np.ndarray, float, tuple[s
     frames = np.linspace(0, STEPS - 1, FRAMES).round().astype(int)
     z = np.stack([way(MODEL, kind, seed, fear if kind == "density" else 0.0)[frames] for kind in KINDS])
     x = _bench.decode(MODEL, z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES, 28, 28, 1)
-    sure = _bench.chances(x[:, 3:8].reshape(-1, 28, 28, 1)).max(1).reshape(len(KINDS), -1).mean(1)
+    sure = (
+        _bench.chances(x[:, FRAMES // 4 : -(FRAMES // 4)].reshape(-1, 28, 28, 1)).max(1).reshape(len(KINDS), -1).mean(1)
+    )
     far = _bench.nearest(MODEL).how_far(z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES)
     return {
         kind: (x[i], float(sure[i]), tuple(_bench.level(float(one)) for one in far[i])) for i, kind in enumerate(KINDS)
@@ -280,7 +282,6 @@ def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int 
         ),
         low=(float(low[0]), float(low[1])),
         high=(float(high[0]), float(high[1])),
-        square=False,
     )
     here = round(at * (FRAMES - 1))
     shown = _films(seed, fear)
@@ -291,7 +292,7 @@ def scene(fear: float = 2.0, at: float = 0.5, hills: str = "density", seed: int 
         Number(name, f"{shown[kind][1]:.0%}", help=say("The judge's belief in the middle half", "评委对中间一半的把握"))
         for kind, name in KINDS.items()
     )
-    return Scene((plane, *films), figures, (*"aaaaaa", *"bcdef"))
+    return Scene((plane, *films), figures, tuple(f"aaaa{film}{film}{film}{film}{film}" for film in "bcdef"))
 
 
 def measured() -> tuple[dict[str, float], dict[str, float]]:

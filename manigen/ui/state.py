@@ -64,8 +64,13 @@ def from_link(key: str, default: Any = None) -> Any:
 
 
 def to_link(**values: Any) -> None:
-    """Write the present `values` to the session and to the link; None leaves a key out."""
-    for key, value in values.items():
+    """Write the present `values` to the session and to the link; None leaves a key out.
+
+    A run that began with the link of before the last change would write that back; so what is a moment old goes in too.
+    """
+    now = time.monotonic()
+    fresh = {key: value for key, (value, when) in _changes().items() if now - when < LATE}
+    for key, value in (fresh | values).items():
         if value is None:
             st.query_params.pop(key, None)
             _remember(key, None)
@@ -73,6 +78,11 @@ def to_link(**values: Any) -> None:
         _remember(key, str(value))
         if st.query_params.get(key) != str(value):
             st.query_params[key] = str(value)
+
+
+def _changes() -> dict[str, tuple[str | None, float]]:
+    """By key of the link: its newest value, and when it came."""
+    return st.session_state.setdefault("link changes", {})
 
 
 def _remember(key: str, value: str | None) -> None:
@@ -86,6 +96,7 @@ def _remember(key: str, value: str | None) -> None:
     if before is not None:
         replaced[before] = now
     st.session_state[f"link:{key}"] = value
+    _changes()[key] = value, now
     if value is None:
         st.session_state.pop(key, None)
     else:

@@ -44,10 +44,15 @@ def _face(name: str) -> str:
 
 @cache
 def formula(latex: str) -> str:
-    """Return a formula as MathML, which browsers draw by themselves."""
+    """Return a formula as MathML, which browsers draw by themselves; its parts stand under one another."""
     from latex2mathml.converter import convert
 
-    return convert(latex, display="block")
+    parts = [part.strip(" ,") for part in latex.split(r"\qquad")]
+    if len(parts) == 1:
+        return convert(latex, display="block")
+    rows = r" \\ ".join(parts)
+    made = convert(rf"\begin{{array}}{{c}} {rows} \end{{array}}", display="block")
+    return made.replace("<mtable>", '<mtable displaystyle="true" rowspacing="0.7em">')
 
 
 @cache

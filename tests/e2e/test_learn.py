@@ -256,6 +256,38 @@ def test_an_answer_outlives_a_change_of_language_and_goes_on_the_sheet(visit: Ca
     assert 'lang="zh-Hans"' in sheet and 'class="chosen"' in sheet
 
 
+def test_answers_given_and_settings_kept_at_once_all_reach_the_server(visit: Callable[..., Any]) -> None:
+    """In one turn of the browser: the server hears of the last alone. A change of language then shows what it has."""
+    one = visit("/learn?lesson=turning_bar&step=play")
+    one.page.locator(".mg-option").first.click()
+    for step in ("try", "reveal", "check"):
+        go_on(one, step)
+    count = one.page.evaluate("""() => {
+      const count = document.querySelectorAll(".mg-check").length;
+      for (let i = 0; i < count; i++) document.querySelectorAll(".mg-check")[i].querySelector(".mg-option").click();
+      return count;
+    }""")
+    for step in ("why", "play"):
+        go_on(one, step)
+    one.page.evaluate("""() => {
+      const keep = document.querySelector(".mg-words > .mg-button");
+      const angle = document.querySelector("#knob-angle");
+      for (const at of [40, 90, 140]) {
+        angle.value = at;
+        angle.dispatchEvent(new Event("input", { bubbles: true }));
+        keep.click();
+      }
+    }""")
+    one.page.get_by_role("button", name="中文").click()
+    one.page.wait_for_selector(".mg-lesson-head h1:has-text('什么是流形')")
+    go_on(one, "end")
+    assert count > 1
+    assert "没有" not in one.page.locator(".mg-summary").inner_text()
+    assert one.page.locator(".mg-summary .mg-right, .mg-summary .mg-wrong").count() == count + 1
+    one.page.wait_for_selector(".mg-note:has-text('3')")
+    one.until("() => ['step=end', 'lang=zh', 'knobs='].every((part) => location.search.includes(part))")
+
+
 def test_the_overview_has_a_picture_for_every_lesson_and_opens_them(visit: Callable[..., Any]) -> None:
     one = visit("/learn")
     one.page.wait_for_selector(".mg-lesson-card")

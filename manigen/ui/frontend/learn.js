@@ -44,6 +44,7 @@ class Learn {
     this.lesson = data.lesson;
     if (same) return this.settle();
     this.answers = { ...data.lesson.answers };
+    this.kept = []; // settings, since it was opened
     this.values = Object.fromEntries(this.lesson.knobs.map((knob) => [knob.name, knob.value]));
     this.step = this.allowed(STEPS.includes(data.step) ? data.step : "predict", data.present);
     this.began = Date.now();
@@ -148,12 +149,23 @@ class Learn {
   fit() {
     const fitted = WIDE.matches && Boolean(this.lesson) && !this.scene.element.hidden;
     this.root.classList.toggle("mg-fitted", fitted);
+    this.squeeze();
     if (!fitted) return;
     (this.presenting ? LARGE : FITS).some(([size, over]) => {
       this.root.classList.toggle("mg-over", over);
       this.body.style.setProperty("--type", size);
       return this.words.scrollHeight <= this.words.clientHeight + 1 && this.turn.getBoundingClientRect().bottom <= this.body.getBoundingClientRect().bottom + 1;
     });
+  }
+
+  // A formula that is wider than its place is set in smaller type, down to two thirds; what is wider still scrolls.
+  squeeze() {
+    const formula = this.words?.querySelector(".mg-formula");
+    if (!formula) return;
+    formula.style.removeProperty("--squeeze");
+    const pad = parseFloat(getComputedStyle(formula).paddingLeft) * 2;
+    const share = (formula.clientWidth - pad) / (formula.scrollWidth - pad);
+    if (share < 1) formula.style.setProperty("--squeeze", Math.max(0.66, 0.99 * share));
   }
 
   // The scene as this step needs it.
@@ -217,7 +229,8 @@ class Learn {
   say_play() {
     const { lesson, text } = this;
     const keep = element("button", "mg-button", [text.learn_keep], { type: "button", onclick: () => {
-      this.send("evidence", { knobs: this.values });
+      this.kept.push({ ...this.scene.values }); // as on screen, also before the hand rests
+      this.send("evidence", { all: this.kept });
       this.notice.say(text.learn_kept);
     } });
     const code = element("details", "mg-code", [element("summary", "", [text.learn_code]), element("pre", "", [element("code", "", [lesson.source])], { tabindex: "0" })]);
@@ -249,7 +262,7 @@ class Learn {
 
   answer(key, choice) {
     this.answers[key] = choice;
-    this.send("answer", { key, choice });
+    this.send("answers", { all: this.answers }); // of two that are sent at once the server may see the second alone
     this.show();
     (key === "prediction" ? this.next : this.words.querySelector(".mg-option:not(:disabled)") ?? this.next).focus({ preventScroll: true });
   }

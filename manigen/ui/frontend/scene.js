@@ -6,7 +6,8 @@ import { PlotView } from "./plot.js";
 
 const STOPS = 240; // of a slider of real numbers
 const LASTS = 14000; // ms that running through a knob takes
-const GAP = 8; // pixels between two pictures on a wide page
+const GAP = 8, FILM_GAP = 3; // pixels between two pictures on a wide page; between those of a film with its name above it
+const LONG = 560; // pixels from which on a film has its name beside it
 const REST = 500; // ms without a turn, after which the knobs are at rest
 
 export class SceneView {
@@ -299,6 +300,7 @@ class PictureView {
       cell.querySelector(".mg-press").setAttribute("aria-label", `${panel.title} ${i + 1}${words ? `: ${words}` : ""}`);
       if (panel.pick) cell.querySelector(".mg-press").setAttribute("aria-pressed", panel.picked.includes(i));
       else cell.querySelector(".mg-press").removeAttribute("aria-pressed");
+      cell.toggleAttribute("data-here", !panel.pick && panel.picked.includes(i));
       const level = panel.levels[i] ?? "";
       if (cell.dataset.level !== level) cell.dataset.level = level;
     }
@@ -309,12 +311,15 @@ class PictureView {
   fit() {
     const { clientWidth: width, clientHeight: height } = this.grid;
     if (!this.panel || !width || !height) return;
+    const long = this.element.classList.toggle("mg-long", this.element.clientWidth > LONG);
+    const film = this.element.classList.contains("mg-film"), gap = film && !long ? FILM_GAP : GAP;
+    const rim = film ? 4 : 0; // for the mark of where one is
     const n = this.grid.children.length, most = Math.min(n, this.panel.columns || n);
     const words = this.grid.querySelector(".mg-caption:not([hidden])");
     const foot = words ? words.offsetHeight + 4 : 0;
     const side = (columns) => {
       const rows = Math.ceil(n / columns);
-      return Math.min((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows - foot);
+      return Math.min((width - rim - gap * (columns - 1)) / columns, (height - rim - gap * (rows - 1)) / rows - foot);
     };
     const free = n > most || this.alone || this.panel.large ? Array.from({ length: n }, (_, i) => i + 1) : [most];
     const columns = free.reduce((best, one) => (side(one) > side(best) ? one : best));
