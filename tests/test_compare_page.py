@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from manigen import comparison, measures, weights
 from manigen.cards import Card
+from manigen.live.library import library
 from manigen.ui import comparing, measuring, report, scores
 from manigen.weights import Codes
 
@@ -59,6 +60,15 @@ def test_pictures_are_chosen_one_of_each_class_first_and_others_by_another_seed(
     assert sorted(np.bincount(comparing.choose(rows, labels, 25, 3) % 10)) == [2] * 5 + [3] * 5
     assert chosen.tolist() == comparing.choose(rows, labels, 10, 0).tolist()
     assert chosen.tolist() != comparing.choose(rows, labels, 10, 1).tolist()
+
+
+def test_the_ends_of_a_walk_are_called_by_class_or_else_by_row():
+    emoji, digits = (library().open(name) for name in ("emoji-fusion", "mnist-vae"))
+    rows = comparing.common_rows([emoji])[[3, 5]]
+    assert comparing.walked(emoji, tuple(rows), 0, "straight", 3).ends == tuple(f"#{row:,}" for row in rows)
+    rows = comparing.common_rows([digits])[[3, 5]]
+    labels = digits.codes.labels[comparing.places(digits, rows)]
+    assert comparing.walked(digits, tuple(rows), 0, "straight", 3).ends == tuple(str(label) for label in labels)
 
 
 @pytest.mark.parametrize("seed", range(8))

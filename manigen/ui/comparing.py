@@ -222,16 +222,12 @@ def sampled(opened: Opened, n: int, seed: int) -> Sampled:
 def walked(opened: Opened, rows: tuple[int, int] | None, seed: int, kind: str, frames: int = FRAMES) -> Walked:
     """Return a walk between the codes of two rows of the test split, or, where there are none, of two codes by seed."""
     codes = opened.codes
-    if rows is None:
-        at = np.array(walks.at_random(codes, seed))
-        names = (opened.label(at[0]) or f"{codes.rows[at[0]]:,}", opened.label(at[1]) or f"{codes.rows[at[1]]:,}")
-    else:
-        at = places(opened, rows)
-        names = (opened.label(at[0]), opened.label(at[1]))
+    at = np.array(walks.at_random(codes, seed)) if rows is None else places(opened, rows)
+    first, second = (opened.label(i) or f"#{codes.rows[i]:,}" for i in at)
     generator = opened.generator
     settings = {"members": paths.members_of(generator), **paths.knobs_for(generator, kind)}
     line = paths.through(codes.z[at], kind, frames, generator.decode, opened.taught, **settings).codes
-    return Walked(painted(opened, line), opened.nearest.how_far(line), names)
+    return Walked(painted(opened, line), opened.nearest.how_far(line), (first, second))
 
 
 def images(data: str, split: str) -> Images | None:
