@@ -371,7 +371,8 @@ def test_held_out_codes_read_near(name: str) -> None:
         levels += [jobs.level(float(far)) for far in nearest.how_far(held_out)]
         from_middle = held_out - z.mean(axis=0)
         inside = z.shape[1] == 2  # in a plane a code three times as long is often still among the others: go beyond all
-        much = 3 * np.ptp(z) / np.linalg.norm(from_middle, axis=1, keepdims=True) if inside else 3
+        usual = np.ptp(z) if inside else np.linalg.norm(z - z.mean(axis=0), axis=1).mean()
+        much = 3 * usual / np.linalg.norm(from_middle, axis=1, keepdims=True)
         away += [jobs.level(float(far)) for far in nearest.how_far(z.mean(axis=0) + much * from_middle)]
     assert levels.count("near") >= 0.95 * len(levels)
     assert away.count("near") <= 0.05 * len(away)

@@ -56,9 +56,13 @@ def _chosen(
     if asked in options and st.session_state.get(widget) != asked and is_new:
         st.session_state[widget] = asked
     if st.session_state.get(widget) not in options:
-        st.session_state[widget] = options[0]
+        seen = st.session_state.get(f"seen:{key}")
+        st.session_state[widget] = seen if seen in options else options[0]
+    words = [titles.get(name, name) for name in options]
+    if st.session_state.get(f"words:{key}") != words:  # to Streamlit another widget, which would begin anew
+        st.session_state[widget] = st.session_state[widget]
     chosen = show(text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name))
-    st.session_state[f"seen:{key}"] = chosen
+    st.session_state[f"seen:{key}"], st.session_state[f"words:{key}"] = chosen, words
     return chosen or options[0]
 
 

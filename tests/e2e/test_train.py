@@ -129,6 +129,7 @@ def with_pictures(visit):
 
 
 def give(one, files: dict[str, bytes]) -> None:
+    one.settled()  # the view before may still be there, with a field of its own
     one.page.locator("input[type=file]").set_input_files(
         [{"name": name, "mimeType": "application/octet-stream", "buffer": held} for name, held in files.items()]
     )
