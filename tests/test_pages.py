@@ -161,22 +161,6 @@ def test_the_view_of_the_train_page_is_the_hands_and_no_longer_that_of_the_link_
         test.run()
 
 
-def test_a_choice_stays_when_the_words_of_its_options_change() -> None:
-    def page() -> None:
-        import streamlit as st
-
-        from manigen.ui import pickers
-
-        count = st.session_state["count"] = st.session_state.get("count", 0) + 1
-        st.write(pickers.choice("make", ["new", "models"], {"models": f"Your models ({count // 3})"}))
-
-    test = AppTest.from_function(page).run()
-    test.get("button_group")[0].set_value("models").run()
-    for _ in range(4):
-        assert test.markdown[0].value == "models"
-        test.run()
-
-
 def test_a_run_that_began_with_an_older_link_takes_nothing_out_of_the_newer_one(monkeypatch):
     def page() -> None:
         import streamlit as st
