@@ -190,7 +190,7 @@ def quality(methods: tuple[str, ...] = ("tsne", "umap"), drawn: int = 3000) -> d
         if about["data"]["name"] != "mnist" or not about["encodes"]:
             continue
         generator = weights.load(name)
-        of_train, of_test = encoded(generator, some), encoded(generator, x)
+        of_train, of_test = generator.encode(some), generator.encode(x)
         for method in ("as_it_is",) if about["dim"] == 2 else methods:
             kept_back = margins(some, projections.fit_map(of_train, method).p)
             p = projections.fit_map(of_test, method).p
@@ -200,8 +200,9 @@ def quality(methods: tuple[str, ...] = ("tsne", "umap"), drawn: int = 3000) -> d
             sys.stderr.write(f"{name} {method} {tried[f'{name} {method}']}\n")
     model, method = max(tried, key=lambda one: tried[one]["choice"]).split()
     generator = weights.load(model)
-    all_train = np.concatenate([encoded(generator, part.float()) for part in parts_of(train)])
-    z = np.concatenate([all_train, encoded(generator, x)])
+    parts = [slice(at, at + 2000) for at in range(0, len(train), 2000)]  # all of them as floats take much memory
+    all_train = np.concatenate([generator.encode(train.take(part).float()) for part in parts])
+    z = np.concatenate([all_train, generator.encode(x)])
     took, fitted = seconds(lambda: projections.fit_map(z, method))
     p = fitted.p[len(all_train) :]
     found = margins(x, p) | {"knn_accuracy": knn_accuracy(p, test.labels, 15)}
@@ -214,16 +215,6 @@ def quality(methods: tuple[str, ...] = ("tsne", "umap"), drawn: int = 3000) -> d
         "quality_tried": tried,
         **{f"published_{what}": value for what, value in PUBLISHED.items()},
     }
-
-
-def parts_of(images: Any, at_once: int = 2000) -> Iterator[Any]:
-    """Give a data set's pictures some at a time: all of them as floats take much memory."""
-    for start in range(0, len(images), at_once):
-        yield images.take(np.arange(start, min(start + at_once, len(images))))
-
-
-def encoded(generator: Any, x: np.ndarray, at_once: int = 2000) -> np.ndarray:
-    return np.concatenate([generator.encode(x[start : start + at_once]) for start in range(0, len(x), at_once)])
 
 
 def knn_accuracy(p: np.ndarray, labels: np.ndarray, k: int) -> float:

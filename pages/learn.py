@@ -47,12 +47,10 @@ def take_place() -> None:
 
 def take_answers() -> None:
     """Keep the answers; the browser tells all of a lesson each time."""
-    told = sent("answers").get("all") or {}
-    for question in (
-        "prediction",
-        *(f"check-{i + 1}" for i in range(len(lessons.open_lesson(str(name)).lesson.checks))),
-    ):
-        if isinstance(told, dict) and type(told.get(question)) is int:
+    told = sent("answers").get("all")
+    checks = [f"check-{i + 1}" for i in range(len(lessons.open_lesson(str(name)).lesson.checks))]
+    for question in ("prediction", *checks) if isinstance(told, dict) else ():
+        if isinstance(told.get(question), int):
             answers.keeper().record(answers.Answer(str(name), question, told[question]))
 
 

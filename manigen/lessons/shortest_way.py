@@ -241,9 +241,8 @@ def _films(seed: int, fear: float) -> dict[str, tuple[np.ndarray, float, tuple[s
     frames = np.linspace(0, STEPS - 1, FRAMES).round().astype(int)
     z = np.stack([way(MODEL, kind, seed, fear if kind == "density" else 0.0)[frames] for kind in KINDS])
     x = _bench.decode(MODEL, z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES, 28, 28, 1)
-    sure = (
-        _bench.chances(x[:, FRAMES // 4 : -(FRAMES // 4)].reshape(-1, 28, 28, 1)).max(1).reshape(len(KINDS), -1).mean(1)
-    )
+    middle = x[:, FRAMES // 4 : -(FRAMES // 4)].reshape(-1, 28, 28, 1)
+    sure = _bench.chances(middle).max(1).reshape(len(KINDS), -1).mean(1)
     far = _bench.nearest(MODEL).how_far(z.reshape(-1, z.shape[2])).reshape(len(KINDS), FRAMES)
     return {
         kind: (x[i], float(sure[i]), tuple(_bench.level(float(one)) for one in far[i])) for i, kind in enumerate(KINDS)

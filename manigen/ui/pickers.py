@@ -59,7 +59,7 @@ def _chosen(
         seen = st.session_state.get(f"seen:{key}")
         st.session_state[widget] = seen if seen in options else options[0]
     words = [titles.get(name, name) for name in options]
-    if st.session_state.get(f"words:{key}") != words:  # to Streamlit another widget, which would begin anew
+    if st.session_state.get(f"words:{key}") != words:  # the browser tells a choice by its words, and these are new
         st.session_state[widget] = st.session_state[widget]
     chosen = show(text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name))
     st.session_state[f"seen:{key}"], st.session_state[f"words:{key}"] = chosen, words

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from manigen import checks
 from manigen.errors import BadInput, ManigenError
@@ -69,8 +70,8 @@ def to_link(**values: Any) -> None:
     A run that began with the link of before the last change would write that back; so what is a moment old goes in too.
     """
     now = time.monotonic()
-    fresh = {key: value for key, (value, when) in _changes().items() if now - when < LATE}
-    for key, value in (fresh | values).items():
+    fresh = [key for key, (page, when) in _changes().items() if page == _page() and now - when < LATE]
+    for key, value in ({key: st.session_state[f"link:{key}"] for key in fresh} | values).items():
         if value is None:
             st.query_params.pop(key, None)
             _remember(key, None)
@@ -80,9 +81,14 @@ def to_link(**values: Any) -> None:
             st.query_params[key] = str(value)
 
 
-def _changes() -> dict[str, tuple[str | None, float]]:
-    """By key of the link: its newest value, and when it came."""
+def _changes() -> dict[str, tuple[str, float]]:
+    """By key of the link: on which page it was last changed, and when."""
     return st.session_state.setdefault("link changes", {})
+
+
+def _page() -> str:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.page_script_hash if context else ""
 
 
 def _remember(key: str, value: str | None) -> None:
@@ -96,7 +102,7 @@ def _remember(key: str, value: str | None) -> None:
     if before is not None:
         replaced[before] = now
     st.session_state[f"link:{key}"] = value
-    _changes()[key] = value, now
+    _changes()[key] = _page(), now
     if value is None:
         st.session_state.pop(key, None)
     else:

@@ -405,7 +405,9 @@ def test_the_panel_says_in_words_and_figures_how_far_to_trust_the_map(explore):
     explore.page.wait_for_selector(".mg-honest[data-kept]")
     explore.page.get_by_role("button", name="How far to trust this map").click()
     panel = explore.page.get_by_role("dialog")
-    panel.get_by_text("of its 15 true neighbours").wait_for()
+    panel.get_by_text(
+        re.compile(r"The 15 nearest points around a picture hold \d+ of its 15 true neighbours")
+    ).wait_for()
     for title in ("Neighbour recall", "Trustworthiness", "Continuity", "Shepard correlation", "Density correlation"):
         panel.get_by_text(title, exact=True).wait_for()
     explore.page.wait_for_function("document.querySelectorAll('[role=dialog] .js-plotly-plot').length === 2")

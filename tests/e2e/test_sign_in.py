@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("authlib", reason="Streamlit's st.login needs Authlib")
-
 from benchmarks.browser import ROOT, free_port, served
 from tests.e2e.provider import PEOPLE, provided, secrets_toml
 

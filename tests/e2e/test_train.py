@@ -68,17 +68,10 @@ def coloured(count: int) -> bytes:
 
 def tiny_autoencoder() -> dict[str, bytes]:
     """The files of a diffusers AutoencoderTiny of random weights."""
-    diffusers = pytest.importorskip("diffusers")
-    import torch
+    from tests.test_foreign import tiny_diffusers
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = diffusers.AutoencoderTiny(
-            encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8), latent_channels=4,
-            num_encoder_blocks=(1, 1, 1, 1), num_decoder_blocks=(1, 1, 1, 1),
-        ).eval()  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
-        net.save_pretrained(place)
+        tiny_diffusers(Path(place))
         return {path.name: path.read_bytes() for path in Path(place).iterdir()}
 
 
