@@ -26,9 +26,10 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     yield
 
 
+base = st.get_option("server.baseUrlPath") or ""
 app = st.App(
     "manigen/ui/router.py",
-    routes=routes.routes(st.get_option("server.baseUrlPath") or ""),
-    middleware=routes.middleware(),
+    routes=routes.routes(base),
+    middleware=routes.middleware(base),
     lifespan=lifespan,
 )

@@ -54,6 +54,7 @@ from manigen.live.engine import Engine, cpu_name, device_name, in_words
 from manigen.live.jobs import WISHES, Wish
 from manigen.live.library import Library, Opened, library
 from manigen.live.runs import Runs
+from manigen.live.signposts import Signposts
 from manigen.live.static import Static
 from manigen.threads import one_thread
 from manigen.workshop.host import hand_moves
@@ -576,9 +577,9 @@ def routes(base: str = "") -> list[BaseRoute]:
     return _live().routes()
 
 
-def middleware() -> list[Middleware]:
-    """Return the middleware to hand to `st.App(middleware=...)`."""
-    return [Middleware(Doorkeeper)]
+def middleware(base: str = "") -> list[Middleware]:
+    """Return the middleware to hand to `st.App(middleware=...)`; `base` is the path the app lies under."""
+    return [Middleware(Doorkeeper), Middleware(Signposts, base=base)]
 
 
 def warm(model: str, method: str | None = None) -> threading.Thread:
