@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from manigen import paths, threads
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
-from manigen.paths import _descent, _pull, _roads
+from manigen.paths import _circles, _descent, _pull, _roads
 from manigen.paths._density import Density
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
@@ -277,6 +278,61 @@ def test_graph_takes_the_shortest_roads_as_a_slow_search_finds_them():
     assert route.lengths.sum() == pytest.approx(length, rel=1e-5)
     inner = [stop for stop in route.stops if not np.allclose(stop, codes[0]) and not np.allclose(stop, codes[1])]
     assert np.allclose(inner, codes[stops[1:-1]])
+
+
+def random_roads(rng, count, roads, spread):
+    """A connected sparse graph of `count` codes: a tree and random roads more, their lengths `spread` widely."""
+    from scipy.sparse import coo_array
+
+    tree = [(i, int(rng.integers(i))) for i in range(1, count)]
+    more = [tuple(pair) for pair in rng.integers(0, count, (roads, 2)) if pair[0] != pair[1]]
+    pairs = np.array(sorted({(min(pair), max(pair)) for pair in tree + more})).reshape(-1, 2)
+    w = np.exp(spread * rng.normal(size=len(pairs)))
+    i, j = pairs.T
+    return coo_array((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), (count, count)).tocsr()
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 4.0])
+@pytest.mark.parametrize(("count", "roads", "ties"), [(1, 0, 1), (2, 0, 1), (300, 0, 3), (300, 900, 7), (40, 700, 40)])
+def test_circles_around_both_ends_find_the_way_of_scipys_plain_dijkstra(count, roads, ties, spread):
+    from scipy.sparse import block_array, coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    rng = np.random.default_rng([count, roads, int(10 * spread)])
+    graph = random_roads(rng, count, roads, spread)
+    for far_end in (1.0, 1e3):  # one end may lie far outside, and both may be tied to the same codes
+        rows = [np.sort(rng.choice(count, ties, replace=False)) for _ in (0, 1)]
+        lengths = [np.exp(spread * rng.normal(size=ties)), far_end * np.exp(spread * rng.normal(size=ties))]
+        stops, found = _circles.shortest(graph, rows, lengths, float(np.median(graph.data)) if graph.nnz else 1.0)
+        tied = coo_array((np.concatenate(lengths), (np.repeat([0, 1], ties), np.concatenate(rows))), (2, count))
+        true = dijkstra(block_array([[graph, tied.T], [tied, None]]).tocsr(), directed=False, indices=count)[count + 1]
+        assert found.sum() == pytest.approx(true, rel=1e-12)
+        dense = np.where(graph.toarray() > 0, graph.toarray(), np.inf)  # and the roads are as long as it says
+        way = [dict(zip(rows[0], lengths[0], strict=True))[stops[0]]]
+        way += [dense[i, j] for i, j in pairwise(stops)]
+        way += [dict(zip(rows[1], lengths[1], strict=True))[stops[-1]]]
+        assert found == pytest.approx(way, rel=1e-9, abs=1e-9 * true)
+
+
+def test_a_way_on_a_large_graph_looks_at_a_small_part_of_it(monkeypatch):
+    from scipy.sparse import csgraph
+
+    codes = np.random.default_rng(4).normal(size=(4000, 12)).astype("f")
+    roads = _roads.roads(Manifold(lambda z: z, Nearest(codes)), 10)
+    plain, seen = csgraph.dijkstra, []
+
+    def watched(*args, **more):
+        way, before = plain(*args, **more)
+        seen.append(int(np.isfinite(way).sum()))
+        return way, before
+
+    monkeypatch.setattr(csgraph, "dijkstra", watched)
+    shares = []
+    for start, end in zip(codes[:40:2], codes[1:40:2], strict=True):
+        seen.clear()
+        roads.route(start, end)
+        shares.append(sum(seen) / len(codes))
+    assert np.median(shares) < 0.5  # of all circles drawn, those that were too small included
 
 
 def test_graph_builds_the_shortest_bridges_where_the_codes_fall_apart_and_says_so():

@@ -20,6 +20,7 @@ import numpy as np
 
 from manigen import nearest, seeds
 from manigen.nearest import Nearest
+from manigen.paths import _circles
 from manigen.paths.base import REAL, STEP, Manifold
 
 LASTING, MOST = ("country", "roads"), 12  # what is always kept, and how much of the rest for each set of codes
@@ -123,7 +124,8 @@ class Roads:
 
         self.country, self.ruler = country, ruler
         seen = np.concatenate([ruler.see(country.z[at : at + CHUNK], REAL) for at in range(0, len(country.z), CHUNK)])
-        (i, j), count = country.edges.T, len(country.z)
+        i, j = country.edges.T.astype(np.int32)  # as csgraph takes them: others it would turn at every query
+        count = len(country.z)
         lengths = np.concatenate(
             [np.empty(0)]
             + [ruler.apart(seen[i[at : at + CHUNK]], seen[j[at : at + CHUNK]]) for at in range(0, len(i), CHUNK)]
@@ -131,48 +133,29 @@ class Roads:
         floor = lengths.mean() * 1e-9 if len(lengths) and lengths.any() else 1.0  # a road of no length is no road
         w = np.maximum(lengths, floor)
         self.matrix = coo_array((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), (count, count)).tocsr()
+        self.usual = float(np.median(w)) if len(w) else 1.0
 
     def route(self, start: np.ndarray, end: np.ndarray) -> Route:
         """Return the shortest way over the roads from one code (d,) to another, neither of which need be on the graph.
 
         An end is tied to the codes nearest to it. Two ends that are each other's fellows may be tied directly.
         """
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import dijkstra
-
         country = self.country
-        z, count = country.z, len(country.z)
         ends = np.stack([start, end]).astype(np.float64)
         rows, far = country.near.find(country.own(ends), max(1, country.k))
-        seen = self.ruler.see(np.concatenate([ends, z[rows[0]], z[rows[1]]]))
-        from_start = self.ruler.apart(seen[:1], seen[2 : 2 + len(rows[0])])
-        to_end = self.ruler.apart(seen[1:2], seen[2 + len(rows[0]) :])
+        few = rows.shape[1]
+        seen = self.ruler.see(np.concatenate([ends, *country.z[rows]]))
         tiny = float(np.finfo(float).tiny)
-        roads = self.matrix
-        with_start = csr_array(
-            (
-                np.r_[roads.data, np.maximum(from_start, tiny)],
-                np.r_[roads.indices, rows[0]],
-                np.r_[roads.indptr, roads.indptr[-1] + len(rows[0])],
-            ),
-            (count + 1, count + 1),
-        )
-        way, before = dijkstra(with_start, indices=count, return_predecessors=True)
-        last = int((way[rows[1]] + to_end).argmin())
+        ties = [np.maximum(self.ruler.apart(seen[i : i + 1], seen[2:][i * few :][:few]), tiny) for i in (0, 1)]
+        stops, lengths = _circles.shortest(self.matrix, list(rows), ties, self.usual)
         direct = float(self.ruler.apart(seen[:1], seen[1:2])[0])
         apart = float(np.linalg.norm(ends[1] / country.unit - ends[0] / country.unit))
-        if apart <= max(far[0, -1], far[1, -1]) and direct <= way[rows[1][last]] + to_end[last]:
+        if apart <= max(far[0, -1], far[1, -1]) and direct <= lengths.sum():
             return Route(ends, np.array([direct]), np.array([False]))
-        stops = [int(rows[1][last])]
-        while before[stops[-1]] != count:
-            stops.append(int(before[stops[-1]]))
-        stops.reverse()
         pairs = [(min(a, b), max(a, b)) for a, b in pairwise(stops)]
         outside = country.empty(ends)
         bridges = [bool(outside[0]), *(pair in country.invented for pair in pairs), bool(outside[1])]
-        steps = [way[stop] for stop in stops]
-        lengths = np.diff(np.r_[0.0, steps, steps[-1] + to_end[last]])
-        return Route(np.concatenate([ends[:1], z[stops], ends[1:]]), lengths, np.array(bridges))
+        return Route(np.concatenate([ends[:1], country.z[stops], ends[1:]]), lengths, np.array(bridges))
 
 
 def _spread(z: np.ndarray) -> float:
