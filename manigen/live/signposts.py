@@ -1,7 +1,7 @@
 """Signposts: addresses that lead to another one, put up around Streamlit's own routes.
 
-- `/explore` leads to `/`, where that page is, with all that stands after it: other pages have their names in the address
-  bar, so people type this one's too.
+- `/explore` leads to `/`, where that page is, with all that stands after it: the other pages have their names in the
+  address bar, so people type this one's too.
 - Who signs in or out comes back to the page and the link they left. Streamlit leads everybody to `/`:
   https://docs.streamlit.io/develop/concepts/connections/authentication
 
