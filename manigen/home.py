@@ -150,10 +150,11 @@ def quota() -> int:
 def megabytes(count: float) -> str:
     """Return a number of bytes in words.
 
-    >>> megabytes(2_152_011), megabytes(3.2e9)
-    ('2.2 MB', '3.2 GB')
+    >>> megabytes(2_152_011), megabytes(4e9)
+    ('2.2 MB', '4 GB')
     """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    number, unit = (count / 1e9, "GB") if count >= 1e9 else (count / 1e6, "MB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def size_of(folder: Path) -> int:

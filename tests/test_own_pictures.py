@@ -83,6 +83,12 @@ def test_many_pictures_are_written_to_disk_and_not_held(tmp_path, monkeypatch) -
     np.testing.assert_array_equal(held.x, own.read("train", source, size=28).x)
 
 
+@pytest.mark.parametrize(("sides", "middle"), [([(64, 80)] * 3, 64), ([(20, 10), (90, 50), (40, 30)], 30)])
+def test_a_glance_tells_the_middle_shorter_side(sides: list[tuple[int, int]], middle: int) -> None:
+    entries = {f"{at}.png": png((9, 9, 9), side) for at, side in enumerate(sides)} | {"z.png": b"GIF89a??"}
+    assert own.glance(packed(entries), size=28).side == middle
+
+
 def test_a_glance_shows_pictures_as_they_will_be_seen_and_names_the_broken() -> None:
     seen = own.glance(packed(some(40) | {"set/a/zz.png": b"GIF89a??"}), 41, size=28, channels="grey")
     assert seen.count == 41

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from manigen import models
 from manigen.errors import BadInput, NotPossible
-from manigen.figures import pictures
+from manigen.figures import losses, pictures
 from tests.oracles import is_one_sentence
 
 
@@ -132,3 +135,17 @@ def test_what_cannot_be_drawn_gets_one_sentence(call: object, words: str) -> Non
     with pytest.raises(BadInput, match=words) as caught:
         call()  # type: ignore[operator]
     assert is_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize("family", sorted(models.cards()))
+def test_every_loss_of_a_family_is_named_inside_its_drawing_and_on_no_other_name(family: str) -> None:
+    named = models.cards()[family].facts.get("losses", ())
+    drawn = ElementTree.fromstring(
+        losses.picture(named, {name: name for name in named}, family != "gan", family == "aae")
+    )
+    left, top, wide, high = map(float, drawn.attrib["viewBox"].split())
+    there = {text.text: text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert set(named) <= set(there)
+    places = [(float(there[name].attrib["x"]), float(there[name].attrib["y"])) for name in named]
+    assert all(left <= x <= left + wide and top + 9 <= y <= top + high - 3 for x, y in places)  # 11 px letters
+    assert all(abs(a[0] - b[0]) > 60 or abs(a[1] - b[1]) >= 14 for a, b in itertools.combinations(places, 2))

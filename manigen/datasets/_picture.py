@@ -80,6 +80,14 @@ def decode(data: bytes, shape: tuple[int, int, int], fit: str, background: str) 
             raise Unreadable("is cut short or damaged") from None
 
 
+def short_side(data: bytes) -> int:
+    """Return the shorter side, in pixels, that the head of a picture that can be read tells."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        return min(picture.size)
+
+
 def _plain(picture: Image.Image) -> Image.Image:
     """Return the picture in 8 bits a channel: mode L, LA, RGB or RGBA.
 

@@ -31,7 +31,16 @@ import numpy as np
 from manigen.cards import Card, Knob
 from manigen.datasets import _prepared
 from manigen.datasets._own_files import MAX_PICTURES, Files, Source, open_files, printable
-from manigen.datasets._picture import BACKGROUNDS, FITS, MAX_BYTES, MAX_PIXELS, Unreadable, decode, read_picture
+from manigen.datasets._picture import (
+    BACKGROUNDS,
+    FITS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    Unreadable,
+    decode,
+    read_picture,
+    short_side,
+)
 from manigen.datasets._prepared import Room
 from manigen.datasets._prepared import settings as prepared_settings
 from manigen.datasets.base import SPLITS, Images, check_split
@@ -136,6 +145,7 @@ class Glance:
     labels: dict[str, int]  # how many of each class
     shown: tuple[tuple[str, np.ndarray], ...]  # name, uint8 (c, h, w)
     skipped: tuple[tuple[str, str], ...]
+    side: int  # the middle one of the shown pictures' shorter sides, in pixels
 
 
 def glance(source: Source, most: int = 24, **knobs: Any) -> Glance:
@@ -151,10 +161,13 @@ def glance(source: Source, most: int = 24, **knobs: Any) -> Glance:
             raise BadFile(f"{files.title} holds no PNG, JPEG, WebP, GIF or TIFF picture{_first(files)}.")
         labels = _labels(files, names)
         shown: list[tuple[str, np.ndarray]] = []
+        sides: list[int] = []
         for at in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).astype(int)):
             looks = ((1 if grey else 3, size, size), str(settings["fit"]), str(settings["background"]))
             try:
-                shown.append((names[at], decode(files.read(names[at]), *looks)))
+                data = files.read(names[at])
+                shown.append((names[at], decode(data, *looks)))
+                sides.append(short_side(data))
             except Unreadable as reason:
                 files.skip(names[at], str(reason))
         counts: dict[str, int] = {}
@@ -162,7 +175,8 @@ def glance(source: Source, most: int = 24, **knobs: Any) -> Glance:
             if name in labels:
                 counts[labels[name]] = counts.get(labels[name], 0) + 1
         in_order = {label: counts[label] for label in sorted(counts, key=_order)}
-        return Glance(len(names), in_order, tuple(shown), tuple(files.skipped))
+        middle = sorted(sides)[len(sides) // 2] if sides else 0
+        return Glance(len(names), in_order, tuple(shown), tuple(files.skipped), middle)
 
 
 def in_test(names: list[str], seed: int = 0) -> set[str]:

@@ -28,7 +28,8 @@ ABOVE = {  # the losses that look at one of them
     "ends": "made",
 }
 COLOURS = ("#4477AA", "#EE7733", "#228833", "#AA3377", "#66CCEE", "#CCBB44")
-WIDE, HIGH, LINE, STEP = 300, 128, 98, 15
+WIDE, HIGH, LINE = 300, 128, 98
+STEP, SAG = 15, 24  # between two marks above one another, and two bows below one another
 
 
 def picture(
@@ -47,19 +48,35 @@ def picture(
         parts[0] = _node("x", "x", faint=True)
     parts += [_arrow("x", "z", "E", faint=not encodes), _arrow("z", "made", "D")]
     above: dict[str, int] = {}
+    # what joins neighbours hangs side by side, what spans all three below that
+    far = [name for name in losses if BOWS.get(name) == ("x", "made")]
+    near = any(name in BOWS and name not in far for name in losses)
+    depths = {name: 1.7 * near + at for at, name in enumerate(far)}
     for at, name in enumerate(losses):
         colour, said = COLOURS[at % len(COLOURS)], escape(words.get(name, name.replace("_", " ")))
         if name in BOWS:
-            parts.append(_bow(*BOWS[name], colour, said, depth=sum(n in BOWS for n in losses[:at])))
+            parts.append(_bow(*BOWS[name], colour, said, depths.get(name, 0)))
             continue
         place = "z" if codes_judged and name in ("forger", "critic", "penalty") else ABOVE.get(name, "made")
         row = above[place] = above.get(place, -1) + 1
         parts.append(_mark(place, colour, said, row))
+    top = min(0, _row(max(above.values(), default=0)) - STEP)
+    high = max(HIGH, _low(max(depths.values(), default=0)) + STEP) - top
     return (
-        f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{escape(", ".join(losses))}" '
-        f'xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}" '
+        f'<svg viewBox="0 {top} {WIDE} {high}" role="img" aria-label="{escape(", ".join(losses))}" '
+        f'xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{high}" '
         f'style="color:{ink};font:11px sans-serif">{"".join(parts)}</svg>'
     )
+
+
+def _row(row: int) -> int:
+    """The height of a mark's words."""
+    return 42 - STEP * row
+
+
+def _low(depth: float) -> float:
+    """How low a bow is drawn to hang; its words stand below that."""
+    return LINE + SAG * depth
 
 
 def _node(name: str, label: str, faint: bool = False) -> str:
@@ -83,9 +100,8 @@ def _arrow(start: str, end: str, label: str, faint: bool = False) -> str:
     )
 
 
-def _bow(start: str, end: str, colour: str, said: str, depth: int) -> str:
-    a, b, y = PLACES[start], PLACES[end], LINE - 14
-    low = y + 14 + 12 * depth
+def _bow(start: str, end: str, colour: str, said: str, depth: float) -> str:
+    a, b, y, low = PLACES[start], PLACES[end], LINE - 14, _low(depth)
     return (
         f'<path d="M{a} {y}C{a} {low},{b} {low},{b} {y}" fill="none" stroke="{colour}" stroke-width="2"/>'
         f'<text x="{(a + b) / 2}" y="{low + 8}" text-anchor="middle" fill="{colour}" font-weight="600">{said}</text>'
@@ -93,7 +109,7 @@ def _bow(start: str, end: str, colour: str, said: str, depth: int) -> str:
 
 
 def _mark(place: str, colour: str, said: str, row: int) -> str:
-    x, y = PLACES[place], 42 - STEP * row
+    x, y = PLACES[place], _row(row)
     anchor, at = ("middle", x) if place == "z" else ("end", WIDE - 4)
     return (
         f'<text x="{at}" y="{y}" text-anchor="{anchor}" fill="{colour}" font-weight="600">{said}</text>'

@@ -189,7 +189,11 @@ def _knobs(family: str, card: Card) -> dict[str, Value]:
     """Show a family's knobs; return those that differ from their defaults."""
     near = [knob for knob in card.knobs if knob.name in FIRST][:3]
     rest = [knob for knob in card.knobs if knob not in near]
-    turned = {knob.name: _knob(family, knob) for knob in near}
+    boxes = st.columns(len(near) or 1, gap="small")
+    turned = {}
+    for box, knob in zip(boxes, near, strict=False):
+        with box:
+            turned[knob.name] = _knob(family, knob)
     if rest:
         with st.expander(text("trn_more_knobs", n=len(rest))):
             turned |= {knob.name: _knob(family, knob) for knob in rest}

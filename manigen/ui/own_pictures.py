@@ -114,15 +114,18 @@ def _look(folder: Path, about: dict[str, Any]) -> None:
     if failed:
         st.error(told(failed))
     knobs: dict[str, Any] = {}
-    boxes = st.columns(4)
-    for box, knob in zip(boxes, (knob for knob in own.card.knobs if knob.choices), strict=False):
-        words = {choice: _said(knob.name, choice) for choice in knob.choices}
-        knobs[knob.name] = box.selectbox(
-            text(f"own_{knob.name}"), knob.choices, knob.choices.index(knob.default), format_func=words.__getitem__,
-            key=f"own:{token}:{knob.name}",
-        )  # fmt: skip
     try:
-        seen = _glance(str(path), path.stat().st_mtime, tuple(sorted(knobs.items())))
+        stamp = path.stat().st_mtime
+        usual = {"size": _size(_glance(str(path), stamp, ()).side)}
+        boxes = st.columns(4)
+        for box, knob in zip(boxes, (knob for knob in own.card.knobs if knob.choices), strict=False):
+            words = {choice: _said(knob.name, choice) for choice in knob.choices}
+            knobs[knob.name] = box.selectbox(
+                text(f"own_{knob.name}"), knob.choices, knob.choices.index(usual.get(knob.name, knob.default)),
+                format_func=words.__getitem__, key=f"own:{token}:{knob.name}",
+                help=text("own_size_help") if knob.name == "size" else None,
+            )  # fmt: skip
+        seen = _glance(str(path), stamp, tuple(sorted(knobs.items())))
     except (ManigenError, OSError) as problem:
         st.error(told(str(problem)) if isinstance(problem, ManigenError) else text("own_lost"))
         return
@@ -142,6 +145,13 @@ def _look(folder: Path, about: dict[str, Any]) -> None:
             st.error(told(str(problem)))
             return
         st.rerun()
+
+
+def _size(side: int) -> int:
+    """The size that is offered first: small pictures' own, or the nearest to it; the usual one for larger pictures."""
+    knob = next(knob for knob in own.card.knobs if knob.name == "size")
+    sizes = [int(size) for size in knob.choices]
+    return min(sizes, key=lambda size: abs(size - side)) if 0 < side <= max(sizes) else int(knob.default)
 
 
 def _said(knob: str, choice: Any) -> str:

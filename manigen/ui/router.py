@@ -32,6 +32,9 @@ st.html(
     .st-key-language { position: fixed; top: .72rem; right: 3.4rem; z-index: 999991; width: auto !important; }
     .st-key-language button { min-height: 0; padding: .2rem .55rem; opacity: .75; }
     .st-key-language button:hover, .st-key-language button:focus-visible { opacity: 1; }
+    .st-key-make-bar [data-testid="stWidgetLabel"] {
+        position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden;
+    }
     [data-testid="stFileUploaderDropzone"] { min-height: 5.4rem; border-style: dashed; align-items: center; }
     [data-testid="stFileUploaderDropzone"] button p,
     [data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }

@@ -18,18 +18,23 @@ from manigen.workshop import Order, of
 MARKS = {"waiting": "◌", "running": "●", "paused": "‖", "finishing": "●", "done": "✓", "failed": "✕"}
 
 
-def show(me: Owner) -> None:
-    """Show one of the trainings, and a way to the others."""
+def pick(me: Owner) -> Order | None:
+    """Show all trainings where there are several, and return the one to look at; None where there is none."""
     mine = {order.token: order for order in of(me)}
     if not mine:
-        st.info(text("trn_none"))
-        return
+        return None
     asked = state.from_link("run")
     token = asked if asked in mine else next(iter(mine))
-    if len(mine) > 1:
-        token = _pick(mine, token)
+    return mine[_pick(mine, token) if len(mine) > 1 else token]
+
+
+def show(order: Order | None) -> None:
+    """Show one of the trainings."""
+    if order is None:
+        st.info(text("trn_none"))
+        return
+    token = order.token
     state.to_link(run=token)
-    order = mine[token]
     shown = components.mount(
         "train",
         key="train",
