@@ -527,6 +527,68 @@ def test_hover_gives_the_picture_behind_a_place_and_its_neighbours(client: TestC
         assert near["level"] == "near" and near["distance"] < 0.01
 
 
+def heard(line: Any, until: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What is said of a search before the reply, or before a word of a stage `until`, and that."""
+    told: list[dict[str, Any]] = []
+    while True:
+        header, _ = answer(line)
+        if header.get("progress", {}).get("stage") in (None, until):
+            return told, header
+        told.append(header["progress"])
+
+
+def test_a_long_search_says_how_far_it_is_and_can_be_stopped(
+    client: TestClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "TELL_S", 0.0)
+    walk = {"op": "walk", "model": "plates", "kind": "pullback", "steps": 9, "ends": [{"row": 4}, {"row": 8}]}
+    with client.websocket_connect("/manigen/live") as line:
+        line.send_text(json.dumps({**walk, "id": 1}))
+        told, reply = heard(line, "")
+        assert reply["id"] == 1 and reply["converged"]
+        assert {word["stage"] for word in told} == {"roads", "descent"}
+        assert all(0 <= word["share"] < 1 and (word["left"] is None or word["left"] >= 0) for word in told)
+        live.models.open("plates").generator.ms_per_picture = 1.0
+        line.send_text(json.dumps({**walk, "id": 2}))
+        assert heard(line, "descent")[1]["id"] == 2
+        line.send_text(json.dumps({"op": "stop", "id": 3, "channel": "elsewhere"}))
+        line.send_text(json.dumps({"op": "stop", "id": 4, "channel": "walk"}))
+        live.models.open("plates").generator.ms_per_picture = 0.0
+        _, reply = heard(line, "")
+        assert reply["id"] == 2 and not reply["converged"] and "stopped" in reply["notes"][0]
+
+
+def test_a_search_stopped_before_it_has_a_path_says_so(
+    client: TestClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "TELL_S", 0.0)
+    live.models.open("plates").generator.ms_per_picture = 3.0
+    with client.websocket_connect("/manigen/live") as line:
+        ends = [{"row": 4}, {"row": 8}]
+        line.send_text(
+            json.dumps({"op": "walk", "id": 1, "model": "plates", "kind": "graph", "steps": 9, "ends": ends})
+        )
+        heard(line, "roads")
+        line.send_text(json.dumps({"op": "stop", "id": 2, "channel": "walk"}))
+        _, reply = heard(line, "")
+        assert reply["id"] == 1 and reply["stopped"] is True and "stopped" in reply["error"]
+
+
+def test_a_search_that_nobody_waits_for_any_more_ends(
+    client: TestClient, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "TELL_S", 0.0)
+    plates = live.models.open("plates").generator
+    plates.ms_per_picture = 3.0  # 211 codes: 0.6 s
+    with client.websocket_connect("/manigen/live") as line:
+        walk = {"op": "walk", "model": "plates", "steps": 9, "ends": [{"row": 4}, {"row": 8}]}
+        line.send_text(json.dumps({**walk, "id": 1, "kind": "graph"}))
+        heard(line, "roads")
+        line.send_text(json.dumps({**walk, "id": 2, "kind": "straight"}))
+        _, reply = heard(line, "")
+        assert reply["id"] == 2 and sum(plates.batches) < len(CODES)
+
+
 def test_decode_rows_and_walk_answer_as_computed_by_hand(client: TestClient, live: Live) -> None:
     opened = live.models.open("plates")
     plates = opened.generator

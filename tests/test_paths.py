@@ -616,6 +616,55 @@ def test_a_coarse_search_asks_for_fewer_pictures_and_meets_its_ends():
     assert counts[0] < counts[1] / 2
 
 
+def dome(z):
+    """Codes (n, 2) to places on a dome, NumPy only: its slopes are found by nudging."""
+    return np.stack([z[:, 0], z[:, 1], np.exp(-np.square(z).sum(axis=1))], axis=1)
+
+
+def test_a_watched_search_says_how_far_it_is_and_gives_what_an_unwatched_one_does():
+    z, told = arc(), []
+    free = paths.through(z[:2], "pullback", 33, dome, Nearest(z))
+    way = paths.through(z[:2], "pullback", 33, dome, Nearest(z), watch=lambda *word: told.append(word) or True)
+    np.testing.assert_allclose(way.codes, free.codes, atol=1e-5)
+    assert list(dict.fromkeys(stage for stage, _ in told)) == ["roads", "descent"]
+    for name in ("roads", "descent"):
+        shares = [share for stage, share in told if stage == name]
+        assert shares == sorted(shares) and shares[0] == 0 and 0 < shares[-1] < 1
+
+
+@pytest.mark.parametrize("kind", ["graph", "pullback"])
+def test_a_search_stopped_before_it_knows_the_roads_has_nothing_to_show(kind):
+    z = arc()
+    with pytest.raises(paths.Stopped, match="stopped"):
+        paths.through(z[:2], kind, 33, dome, Nearest(z), watch=lambda stage, share: share < 0.5)
+
+
+def test_a_search_stopped_on_its_way_shows_what_it_has_and_says_so():
+    near, told = Nearest(arc()), []
+    ends = np.array([[-1.5, 0.1], [1.5, -0.1]], np.float32)
+    paths.through(ends, "graph", 33, dome, near)
+
+    way = paths.through(ends, "pullback", 33, dome, near, caution=5.0, watch=lambda stage, _: told.append(stage))
+    assert np.array_equal(way.codes[[0, -1]], ends) and not way.converged
+    assert told == ["descent"] * 2  # once on each level: it went no step
+    assert any("stopped before it had come to rest" in note for note in way.notes)
+
+
+def test_a_sketch_that_is_waited_for_does_not_wait_for_the_roads():
+    see = counted(dome)
+    near = Nearest(arc(3000))
+    paths.through(near.z[:2], "pullback", 33, see.decode, near, coarse=True, watch=lambda *_: True)
+    alone = see.count
+    assert alone < len(near.z)  # else it has looked at every code
+    paths.through(near.z[:2], "graph", 33, see.decode, near)
+    assert see.count >= alone + len(near.z)
+    known = see.count
+    way = paths.through(near.z[:2], "pullback", 33, see.decode, near, coarse=True, watch=lambda *_: True)
+    begun = paths.through(near.z[:2], "pullback", 33, see.decode, near, coarse=True)
+    assert see.count < known + len(near.z)
+    np.testing.assert_array_equal(way.codes, begun.codes)  # once they are known it begins there as well
+
+
 def test_many_searches_at_once_ask_for_no_more_pictures_than_one_by_one():
     asked = []
 

@@ -213,7 +213,9 @@ class WalkWish(Wish):
     ask: Walk
     plain = False
 
-    def __init__(self, opened: Opened, ask: Walk, done: Callable[[Wish], None]) -> None:
+    def __init__(
+        self, opened: Opened, ask: Walk, done: Callable[[Wish], None], watch: Callable[[str, float], bool] | None = None
+    ) -> None:
         from manigen import paths
 
         super().__init__(opened, ask, done, patient=True)
@@ -225,7 +227,7 @@ class WalkWish(Wish):
         known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
         if strange := sorted(set(ask.knobs) - known):
             raise BadInput(f"{ask.kind} has no knob {strange[0][:60]!r}.")
-        given: dict[str, Any] = {"even": ask.even, "coarse": ask.coarse, "with_fog": False, **ask.knobs}
+        given: dict[str, Any] = {"even": ask.even, "coarse": ask.coarse, "with_fog": False, "watch": watch, **ask.knobs}
         walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given)
         report = _report(opened, walk) if ask.report else {}
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)

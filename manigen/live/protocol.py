@@ -13,9 +13,11 @@ of a channel wins) and what the op needs:
                                                         with knobs {name: value}, coarse for an answer at once,
                                                         report for distance to held-out pictures, and fog
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
+    stop    channel                                                ends the search under way there
     ping                                                           device and times, nothing else
 
 A reply with pictures is one binary frame; `ping` and mistakes are answered in JSON text, the latter as {id, error}.
+While a walk is searched for, {id, progress: {stage, share, left}} tells how far that is; `stop` ends it.
 
     4 bytes     length of the header, little-endian, so chosen that the payload starts at a multiple of 8
     header      JSON in UTF-8, filled up with spaces
@@ -63,6 +65,11 @@ class Ask:
 @dataclass(frozen=True)
 class Ping(Ask):
     pass
+
+
+@dataclass(frozen=True)
+class Stop(Ask):
+    """End the search under way on this channel: what it has is answered, to the question it was asked with."""
 
 
 @dataclass(frozen=True)
@@ -381,6 +388,7 @@ _OPS: dict[str, Callable[[Message, dict[str, Any]], Ask]] = {
     "walk": _walk,
     "scene": _scene,
     "ping": _ping,
+    "stop": lambda message, common: Stop(**common),
 }
 
 

@@ -51,7 +51,7 @@ from manigen.live.content import YEAR
 from manigen.live.crowd import CELLS
 from manigen.live.doors import KEY, doors
 from manigen.live.engine import Engine, cpu_name, device_name, in_words
-from manigen.live.jobs import WISHES, Wish
+from manigen.live.jobs import WISHES, WalkWish, Wish
 from manigen.live.library import Library, Opened, library
 from manigen.live.runs import Runs
 from manigen.live.signposts import Signposts
@@ -69,6 +69,7 @@ SEND_S = 30.0  # a connection whose reply cannot leave for so long is given up
 
 VISITOR_S = 4.0  # how long torch waits for a first visitor, whose page needs the cores
 PICTURE_S = 0.1  # and how long for the first picture to leave
+TELL_S = 0.4  # between two words on how far a search is
 QUIET_S = 0.05  # without a request, after which a browser has all it asked for
 
 FORBIDDEN, TOO_MANY, IDLE, FAILED = 4403, 4429, 4408, 1011  # why the server closed a connection
@@ -319,6 +320,34 @@ class Bucket:
         return max(0.0, -self.tokens / self.rate)
 
 
+class Overtaken(Exception):
+    """Nobody waits for this any more."""
+
+
+class Search:
+    """A path's search that is under way: it tells its browser how far it is, and hears whether it is to go on."""
+
+    def __init__(self, connection: Connection, ask: protocol.Walk) -> None:
+        self.connection, self.ask = connection, ask
+        self.stopped = False
+        self.stage, self.began, self.told = "", 0.0, time.monotonic()
+
+    def __call__(self, stage: str, share: float) -> bool:
+        """Hear of a stage and its share done. Raises `Overtaken` where nobody waits; called in the search's thread."""
+        connection, now = self.connection, time.monotonic()
+        if connection.gone or self.ask.channel in connection.slow:
+            raise Overtaken
+        if stage != self.stage:
+            self.stage, self.began, self.first = stage, now, share
+        if now - self.told >= TELL_S:
+            self.told = now
+            done = share - self.first
+            left = (now - self.began) * (1 - share) / done if done > 0 else None
+            told = {"stage": stage, "share": round(share, 3), "left": None if left is None else round(left, 1)}
+            connection.aside(json.dumps({"id": self.ask.id, "channel": self.ask.channel, "progress": told}))
+        return not self.stopped
+
+
 class Connection:
     """One browser: its messages become wishes, its replies leave one after the other."""
 
@@ -328,10 +357,12 @@ class Connection:
         self.tasks: anyio.abc.TaskGroup
         self.bucket = Bucket()
         self.channels: set[str] = set()  # those with a wish under way
-        self.outbox: deque[tuple[str, bytes | str]] = deque()  # at most one reply a channel: see Engine.submit
+        self.outbox: deque[tuple[str | None, bytes | str]] = deque()  # at most one reply a channel: see Engine.submit
         self.filled = asyncio.Event()
         self.slow: dict[str, tuple[Any, float]] = {}  # by channel, the newest walk or scene that waits for its turn
         self.walking = False
+        self.search: Search | None = None
+        self.gone = False
         self.shown: set[str] = set()  # models that this browser may see, as far as that was asked
         self.warned = 0.0
 
@@ -342,6 +373,7 @@ class Connection:
                 for side in (self._read, self._send):
                     self.tasks.start_soon(self._until_gone, side)
         finally:
+            self.gone = True
             self.works.forget(self)
 
     async def _until_gone(self, side: Callable[[], Awaitable[None]]) -> None:
@@ -378,6 +410,9 @@ class Connection:
                 ask = protocol.parse(text)
                 if isinstance(ask, protocol.Ping):
                     reply = self._pong(ask)
+                elif isinstance(ask, protocol.Stop):
+                    if self.search is not None and self.search.ask.channel == ask.channel:
+                        self.search.stopped = True
                 else:
                     await self._take(ask, received)
             except Exception as error:
@@ -417,9 +452,12 @@ class Connection:
                 if isinstance(ask, protocol.Scene):
                     self._put(channel, await self.loop.run_in_executor(self.live.walkers, scenes.answer, ask))
                     continue
-                wish = await self.loop.run_in_executor(self.live.walkers, self._search, ask)
+                self.search = Search(self, ask)
+                wish = await self.loop.run_in_executor(self.live.walkers, self._search, ask, self.search)
+            except Overtaken:
+                continue  # the newer question's answer tells the browser so
             except Exception as error:
-                self._put(channel, _mistake(ask.id, str(in_words(error)), getattr(error, "fit", None)))
+                self._put(channel, _mistake(ask.id, str(in_words(error)), **_more(error)))
                 continue
             if channel not in self.slow:  # else a newer one has come meanwhile
                 self._submit(wish, received)
@@ -436,8 +474,8 @@ class Connection:
         self.shown.add(opened.name)
         return opened
 
-    def _search(self, ask: protocol.Walk) -> Wish:
-        return WISHES[type(ask)](self._open(ask), ask, self._made)
+    def _search(self, ask: protocol.Walk, search: Search) -> Wish:
+        return WalkWish(self._open(ask), ask, self._made, search)
 
     def _submit(self, wish: Wish, received: float) -> None:
         wish.asked = received
@@ -471,7 +509,12 @@ class Connection:
             if not wish.opened.awake:  # to import torch sooner would hold this first reply up
                 self.loop.call_soon_threadsafe(lambda: self.loop.call_later(PICTURE_S, wish.opened.wake))
 
-    def _put(self, channel: str, reply: bytes | str) -> None:
+    def aside(self, words: str) -> None:
+        """Send something that answers nothing yet; from any thread."""
+        with suppress(RuntimeError):  # the loop is gone: the server stops
+            self.loop.call_soon_threadsafe(self._put, None, words)
+
+    def _put(self, channel: str | None, reply: bytes | str) -> None:
         self.outbox.append((channel, reply))
         self.filled.set()
 
@@ -482,7 +525,7 @@ class Connection:
             while self.outbox:
                 channel, reply = self.outbox.popleft()
                 await self._say(reply)
-                if not self.works.release((self, channel)):
+                if channel is not None and not self.works.release((self, channel)):
                     self.channels.discard(channel)
 
     async def _say(self, reply: bytes | str) -> None:
@@ -556,9 +599,14 @@ def send_at_once(receive: Receive) -> bool:
     return True
 
 
-def _mistake(of: int | str | None, sentence: str, fit: str | None = None) -> str:
-    """What is answered where something is wrong; `fit` names what has to be made first, and is being made."""
-    return json.dumps({"id": of, "error": sentence, **({"fit": fit} if fit else {})})
+def _mistake(of: int | str | None, sentence: str, **more: Any) -> str:
+    """What is answered where something is wrong, and what more there is to say of it."""
+    return json.dumps({"id": of, "error": sentence, **more})
+
+
+def _more(error: Exception) -> dict[str, Any]:
+    """What an error says beside its sentence: `fit`, what has to be made first; `stopped`, on wish."""
+    return {name: value for name in ("fit", "stopped") if (value := getattr(error, name, None))}
 
 
 @cache

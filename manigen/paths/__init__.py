@@ -34,9 +34,9 @@ from manigen.discovery import discover, find
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
 from manigen.paths import _joints
-from manigen.paths.base import Manifold, Trace, Walk, evened, measured
+from manigen.paths.base import Manifold, Stopped, Trace, Walk, Watch, evened, measured
 
-__all__ = ["MIX", "Manifold", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
+__all__ = ["MIX", "Manifold", "Stopped", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
 
 MIX = "+"  # between the kinds of a walk's legs, taken in turn
 SMOOTH = 64  # steps of a leg, at least, by which its joints are rounded
@@ -118,6 +118,7 @@ def walk_through(
     coarse: bool = False,
     held_out: Any = None,
     with_fog: bool = True,
+    watch: Watch | None = None,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
@@ -125,14 +126,15 @@ def walk_through(
     `kind` may name one kind for each leg: "straight+density+straight". With `coarse` a search answers at once,
     not with its best. `held_out`, such as a `manigen.held_out.HeldOut`, measures
     how far the pictures are from held-out ones; the fog along the way takes several decodes of each
-    code and can be left out.
+    code and can be left out. `watch(stage, share)` hears how far a long search is, and
+    ends it by answering False: it gives what it has, not converged, or raises `Stopped` where it has nothing.
     """
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
     kind = kind_for(generator, kind)
     real = _nearest(codes)
     knobs = knobs_for(generator, kind) | knobs
-    given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse}
+    given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse, "watch": watch}
     trace = through(ends, kind, steps, generator.decode, real, even, **given, **knobs)
     said = getattr(generator, "companions_words", "")
     if said and "fog" in kind.split(MIX):
@@ -152,6 +154,7 @@ def through(
     smooth: bool = True,
     rulers: Mapping[str, Any] | None = None,
     coarse: bool = False,
+    watch: Watch | None = None,
     **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
@@ -169,7 +172,7 @@ def through(
     steps = checks.count(steps, "steps", 2, 100_000)
     if steps < len(stops):
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
-    manifold = Manifold(decode, real, members, rulers or {}, coarse)
+    manifold = Manifold(decode, real, members, rulers or {}, coarse, watch)
     at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
     counts = np.diff(at) + 1
     kinds = kind.split(MIX)[: len(counts)]

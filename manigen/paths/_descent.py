@@ -49,12 +49,18 @@ class Found:
 
 
 def descend(
-    energy: Energy, z: np.ndarray, most: int = 100, tolerance: float = 1e-3, moved: Moved | None = None
+    energy: Energy,
+    z: np.ndarray,
+    most: int = 100,
+    tolerance: float = 1e-3,
+    moved: Moved | None = None,
+    goes_on: Callable[[int], bool] | None = None,
 ) -> Found:
     """Return the chains z (k, m + 1, d) moved downhill until less than `tolerance` of each energy is left to save.
 
     Their ends stay. A step that would raise an energy, or lead where it is not finite, is shortened, in the end to
     nothing: no chain ever ends higher than it began. `moved` is what an earlier search of the same chains has learned.
+    Before each step `goes_on(step)` may end the search where it is.
     """
     z = z.astype(np.float64).copy()
     moved = [] if moved is None else moved
@@ -76,7 +82,7 @@ def descend(
         left[~np.isfinite(state.value)] = np.inf
         residual[~done] = left[~done]  # a chain at rest stays so, and is as it would be were it alone
         done |= (residual < tolerance) | ~np.isfinite(state.value)
-        if done.all() or step == most:
+        if done.all() or step == most or (goes_on is not None and not goes_on(step)):
             break
         before = state
         state, taken = _along(energy, before, way, slope, ~done)

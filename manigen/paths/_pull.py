@@ -23,7 +23,7 @@ from manigen import threads
 from manigen.errors import BadInput
 from manigen.paths import _descent, _roads, graph
 from manigen.paths._density import Density
-from manigen.paths.base import PIXELS, Curve, Manifold
+from manigen.paths.base import DESCENT, PIXELS, Curve, Manifold
 
 LEVELS = (9, 33)  # knots: first few, for the way, then many, for its shape
 STEPS, TOLERANCE = (60, 80), (3e-3, 1e-3)
@@ -196,13 +196,16 @@ def curves(
     """Return the path of least energy of each pair of ends (k, d), from the graph path or the straight line.
 
     Both are followed downhill with few knots, the lower of the two goes on with many. A `coarse` search stops there,
-    and after a few steps from the graph path alone.
+    and after a few steps from the graph path alone; where a `watch` waits for it and the roads are not measured yet,
+    which takes every real code's picture, from the straight line.
     """
     see = manifold.measure(ruler) if fog is None else manifold.ensemble
     owner = manifold.decode if fog is None else see
     country = _roads.country(manifold) if manifold.real is not None else None
     base = [Curve(np.stack(pair).astype(np.float64), np.array([0.0, 1.0])) for pair in zip(starts, ends, strict=True)]
-    if country is not None:
+    at_once = manifold.coarse and manifold.watch is not None
+    on_roads = country is not None and not (at_once and not _roads.measured(manifold))
+    if on_roads:
         base = graph.curves(starts, ends, manifold)
     moving = [i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if not np.array_equal(start, end)]
     if not moving:
@@ -216,22 +219,29 @@ def curves(
             raise BadInput("A fear of the empty needs the codes of real pictures: give codes=z.")
         density = _roads.kept(manifold, ("density", BANDWIDTH), lambda: Density(country.near.z, BANDWIDTH))
 
+    few, many = LEVELS
+    first, then = STEPS[0] * few * (1 + on_roads), STEPS[1] * many  # codes that either search decodes at most
+
     def search(chains: np.ndarray, most: int, tolerance: float) -> _descent.Found:
+        done, each = (0, first / STEPS[0]) if chains.shape[1] == few else (first, then / STEPS[1])
+
+        def goes_on(step: int) -> bool:
+            return manifold.coarse or manifold.goes_on(DESCENT, (done + each * step) / (first + then))
+
         slow = None if density is None else Fear(density, fear, chains)
         slope = Slope(see, getattr(owner, "__self__", owner), centre, unit, fog, slow)
-        return _descent.descend(slope, chains, most, tolerance)
+        return _descent.descend(slope, chains, most, tolerance, goes_on=goes_on)
 
-    few, many = LEVELS
     t = np.linspace(0, 1, few)[None, :, None]
     line = (1 - t) * starts[moving][:, None].astype(np.float64) + t * ends[moving][:, None]
     chains = (line - centre) / unit
-    if country is not None:
+    if on_roads:
         roads = (np.stack([base[i].trace(starts[i], ends[i], few).codes for i in moving]) - centre) / unit
         chains = roads if manifold.coarse else np.concatenate([chains, roads])
     found = search(chains, STEPS_COARSE if manifold.coarse else STEPS[0], TOLERANCE[0])
     better = found.z
     if not manifold.coarse:
-        if country is not None:
+        if on_roads:
             lower = (found.energy[len(moving) :] < found.energy[: len(moving)])[:, None, None]
             better = np.where(lower, found.z[len(moving) :], found.z[: len(moving)])
         found = search(np.stack([_finer(chain, many) for chain in better]), STEPS[1], TOLERANCE[1])

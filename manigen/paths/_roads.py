@@ -21,10 +21,11 @@ import numpy as np
 from manigen import nearest, seeds
 from manigen.nearest import Nearest
 from manigen.paths import _circles
-from manigen.paths.base import REAL, STEP, Manifold
+from manigen.paths.base import REAL, ROADS, STEP, Manifold, Stopped
 
 LASTING, MOST = ("country", "roads"), 12  # what is always kept, and how much of the rest for each set of codes
 CHUNK = 1024  # codes decoded at once
+WATCHED = 64  # and while somebody waits to hear how far it is
 WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
 OUTSIDE = 2.0  # an end farther from the data than this (1 is typical) has no road to them, only a bridge
 
@@ -119,13 +120,19 @@ class Country:
 class Roads:
     """The roads of a country as long as a ruler says, as a sparse matrix."""
 
-    def __init__(self, country: Country, ruler: Ruler) -> None:
+    def __init__(self, country: Country, ruler: Ruler, manifold: Manifold | None = None) -> None:
         from scipy.sparse import coo_array
 
         self.country, self.ruler = country, ruler
-        seen = np.concatenate([ruler.see(country.z[at : at + CHUNK], REAL) for at in range(0, len(country.z), CHUNK)])
         i, j = country.edges.T.astype(np.int32)  # as csgraph takes them: others it would turn at every query
         count = len(country.z)
+        watched = manifold is not None and manifold.watch is not None
+        parts = []
+        for at in range(0, count, some := WATCHED if watched else CHUNK):
+            if manifold is not None and not manifold.goes_on(ROADS, at / count):
+                raise Stopped("The search was stopped before it knew the roads.")
+            parts.append(ruler.see(country.z[at : at + some], REAL))
+        seen = np.concatenate(parts)
         lengths = np.concatenate(
             [np.empty(0)]
             + [ruler.apart(seen[i[at : at + CHUNK]], seen[j[at : at + CHUNK]]) for at in range(0, len(i), CHUNK)]
@@ -214,5 +221,12 @@ def country(manifold: Manifold, k: int = 10) -> Country:
 
 def roads(manifold: Manifold, k: int = 10) -> Roads:
     """Return the roads of a manifold's real codes, as long as their pictures differ."""
-    make = lambda: Roads(country(manifold, k), Pictures(manifold))  # noqa: E731
+    make = lambda: Roads(country(manifold, k), Pictures(manifold), manifold)  # noqa: E731
     return kept(manifold, ("roads", k), make, (manifold.decoder,))
+
+
+def measured(manifold: Manifold, k: int = 10) -> bool:
+    """Say whether the roads are measured already, so that `roads` answers at once."""
+    whose = getattr(manifold.decoder, "__self__", manifold.decoder)
+    entry = _kept.get(manifold.near, {}).get(("roads", k, id(whose)))
+    return entry is not None and entry[1] is not None

@@ -12,6 +12,8 @@ from manigen.errors import BadInput, ManigenError
 from manigen.nearest import Nearest
 
 Decode = Callable[[Any], Any]
+Watch = Callable[[str, float], bool]  # hears a stage of a search and its share done, in [0, 1]; False ends the search
+ROADS, DESCENT = "roads", "descent"  # the stages
 PIXELS = "pixels"
 RULERS = {  # what lengths can be measured on
     PIXELS: "pixels",
@@ -21,6 +23,12 @@ RULERS = {  # what lengths can be measured on
 }
 
 
+class Stopped(ManigenError):
+    """A search was asked to stop before it had a path to show."""
+
+    stopped = True
+
+
 @dataclass(frozen=True)
 class Manifold:
     """What a path may know of the manifold it crosses: the decoder, and the real codes, where there are any.
@@ -28,8 +36,8 @@ class Manifold:
     `decode` turns codes (k, d) into pictures (k, ...); `near` finds the real codes nearest to any; `look` gives the
     pictures as flat rows (k, pixels). `members` turns codes into the pictures (s, k, ...) of each decoder of an
     ensemble. `rulers` turn pictures into what lengths may be measured on instead of pixels; `measure` gives one by its
-    name. `coarse` asks a search for a first answer at once. Asking for what was not given raises `BadInput` with a
-    sentence.
+    name. `coarse` asks a search for a first answer at once; one that takes long tells `watch` how far it is, and stops
+    where that answers False. Asking for what was not given raises `BadInput` with a sentence.
     """
 
     decoder: Decode | None = None
@@ -37,6 +45,11 @@ class Manifold:
     members: Decode | None = None
     rulers: Mapping[str, Decode] = field(default_factory=dict)
     coarse: bool = False
+    watch: Watch | None = None
+
+    def goes_on(self, stage: str, share: float) -> bool:
+        """Tell how far a search is; say whether it is to go on."""
+        return self.watch is None or self.watch(stage, share)
 
     @property
     def decode(self) -> Decode:

@@ -99,7 +99,7 @@ export class Film {
       const key = Math.abs(more) < 2 ? "walk_alike" : more < 0 ? "walk_shorter" : own < other ? "walk_longer" : "walk_longer_still";
       words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
     }
-    if (worth.coarse) words = text.walk_sketch;
+    if (worth.coarse) words = worth.kept ? text.walk_kept : text.walk_sketch;
     note.textContent = [...(worth.coarse ? [] : worth.notes.map((one) => said(one, this.sayings))), words].join(" ");
     note.title = `${note.textContent} ${words === kind.sentence ? "" : kind.sentence}`;
     note.dataset.level = worth.notes.length && !worth.coarse ? "edge" : "";
@@ -158,11 +158,29 @@ export class Film {
   }
 
   // A sentence instead of the card's own: that a search runs, or why it failed; with what may be done about it.
+  // The button for that stays the same one as the words change, so that it can be pressed.
   say(name, sentence, level = "", action = null) {
     const { note } = this.rows.get(name);
-    note.textContent = note.title = sentence;
-    if (action) note.append(" ", element("button", "mg-link", [action[0]], { type: "button", onclick: action[1] }));
+    const button = action && note.querySelector("button");
+    if (button) {
+      note.firstChild.textContent = `${sentence} `;
+      button.onclick = action[1];
+    } else {
+      note.textContent = action ? `${sentence} ` : sentence;
+      if (action) note.append(element("button", "mg-link", [action[0]], { type: "button", onclick: action[1] }));
+    }
+    note.title = sentence;
     note.dataset.level = level;
+  }
+
+  // The search was stopped before it had anything better than the sketch.
+  keepSketch(name) {
+    const row = this.rows.get(name);
+    row.worth.kept = true;
+    row.element.dataset.sketch = "false";
+    row.values.search.textContent = this.text.walk_stopped;
+    row.values.search.dataset.level = "edge";
+    this.explain(row);
   }
 
   // --- where it is ----------------------------------------------------------------------------------------------------

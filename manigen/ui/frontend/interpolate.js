@@ -17,6 +17,7 @@ const QUICK = 60; // ms: exact pictures are asked for under a moving hand as lon
 const PROBE = 200; // ms after which one is asked for all the same, to see whether they come faster now
 const PAUSE = 8; // ms between two requests for an exact picture of one kind
 const REST = 250; // ms without a move, after which the link is brought up to date
+const HEARD = 3000; // ms for which what the server last said of a search stands there
 const SLOW = 700; // ms, after which a search says that it runs
 const PATIENCE = 600000; // ms that a search may take
 const AGAIN = 500; // ms between two looks at what is being made
@@ -30,6 +31,8 @@ class Interpolate {
     this.walks = new Map(); // by kind: its frames
     this.exact = new Map(); // by kind: the last exact picture, and where on the walk it lies
     this.searching = new Map(); // by kind: since when
+    this.heard = new Map(); // by kind: when the server last said how far its search is
+    this.stopping = new Set(); // kinds whose search was asked to stop
     this.turns = new Map(); // by kind: the newest question
     this.unsaid = new Map(); // what the page could not be told while the connection was lost
     this.pace = 30; // ms from asking for an exact picture to drawing it
@@ -137,7 +140,7 @@ class Interpolate {
         if (ends.length !== this.ends.length || (!newest && !drag)) return;
         this.take(name, reply, drag);
         if (coarse && !drag && newest && !reply.error) ask(false);
-      }, performance.now(), PATIENCE);
+      }, performance.now(), PATIENCE, (told) => this.turns.get(name) === turn && this.hear(name, told));
       ask(refines); // what takes long is sketched first, and as long as an end is dragged, then refined
     }
     if (!drag) this.tell();
@@ -159,6 +162,8 @@ class Interpolate {
     const kind = kinds.find((other) => other.name === name);
     if (!kind) return;
     if (!reply.header?.coarse) this.searching.delete(name);
+    this.stopping.delete(name);
+    if (reply.stopped && this.walks.has(name)) return this.film.keepSketch(name);
     if (reply.error) {
       this.walks.delete(name);
       this.wait(name, true);
@@ -174,6 +179,24 @@ class Interpolate {
     this.meet(walk);
     if (drag) this.map.showLoupe((canvas) => paint(canvas, walk.nearest(this.ends.t(drag.i))), walk.nearest(this.ends.t(drag.i)).level);
     this.root.dataset.walks = String(this.walks.size);
+  }
+
+  // How far a long search is, under what is there of it; it can be stopped, and what it found so far is shown.
+  hear(name, { stage, share, left }) {
+    const { text } = this.data;
+    if (!this.film.rows.has(name)) return;
+    const sketch = this.walks.get(name)?.header.coarse;
+    this.heard.set(name, performance.now());
+    if (!sketch) this.wait(name, true);
+    if (this.stopping.has(name)) return this.film.say(name, text.walk_stopping);
+    const stop = [text.fit_stop, () => {
+      this.stopping.add(name);
+      this.film.say(name, text.walk_stopping);
+      this.live.stop(`walk-${name}`);
+    }];
+    const words = [sketch ? text.walk_sketch_here : "", fill(text[`walk_stage_${stage}`], { percent: Math.round(100 * share) }),
+      left === null ? "" : fill(text.walk_left, { time: left < 100 ? fill(text.cmp_seconds, { n: Math.max(1, Math.ceil(left)) }) : fill(text.cmp_minutes, { n: Math.round(left / 60) }) })];
+    this.film.say(name, words.filter(Boolean).join(" "), "", stop);
   }
 
   // What this walk takes is being made first: tell how far it is, and ask again when it is there.
@@ -249,7 +272,7 @@ class Interpolate {
     clearTimeout(this.teller);
     const now = performance.now();
     for (const [name, since] of this.searching) {
-      if (now - since < SLOW || this.walks.get(name)?.header.coarse) continue;
+      if (now - since < SLOW || this.walks.get(name)?.header.coarse || now - (this.heard.get(name) ?? 0) < HEARD) continue;
       this.wait(name, true);
       this.film.say(name, fill(this.data.text.walk_searching, { seconds: Math.round((now - since) / 1000) }));
     }

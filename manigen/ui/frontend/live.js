@@ -26,12 +26,18 @@ export class Live {
 
   // ask(channel, message, show[, moment, patience]): `show(reply)` is called with {header, bytes, picture(i)} or {error}.
   // `moment` is when the hand moved; what is asked without one (thumbnails, strips) is not timed from hand to picture.
-  ask(channel, message, show, moment = null, patience = PATIENCE) {
+  // `hear({stage, share, left})` is called while what takes long is under way.
+  ask(channel, message, show, moment = null, patience = PATIENCE, hear = null) {
     const lane = this.lane(channel);
-    const request = { id: ++this.number, message, show, moment, patience };
+    const request = { id: ++this.number, message, show, moment, patience, hear };
     if (this.state === "open" && lane.under.length < AHEAD) this.send(channel, lane, request);
     else lane.waiting = request;
     return request.id;
+  }
+
+  // End what is under way on a channel; its answer is what was found so far.
+  stop(channel) {
+    if (this.state === "open") this.socket.send(JSON.stringify({ op: "stop", id: ++this.number, channel }));
   }
 
   onState(listener) {
@@ -115,12 +121,16 @@ export class Live {
       const at = lane.under.findIndex((request) => request.id === header.id);
       if (at < 0) continue;
       const request = lane.under[at];
+      if (header.progress) {
+        request.sent = performance.now();
+        return request.hear?.(header.progress);
+      }
       lane.under.splice(0, at + 1); // those before it were overtaken
       if (this.state === "open" && lane.waiting) this.release(channel, lane);
       if (header.superseded || request.id < lane.shown) return;
       lane.shown = request.id;
       if (header.encoding && header.encoding !== "raw") await unfold(reply);
-      request.show(header.error ? { error: header.error, fit: header.fit } : reply);
+      request.show(header.error ? { error: header.error, fit: header.fit, stopped: header.stopped } : reply);
       if (!header.error && request.moment !== null) this.time(performance.now() - request.moment);
       return;
     }
