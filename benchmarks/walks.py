@@ -1,13 +1,18 @@
 """What walks are worth: every kind between held-out pictures of different classes, over data, dimensions and trainings.
 
     python -m benchmarks.walks [--data mnist] [--dims 2,8,16] [--seeds 3] [--images 100000] [--family geometric]
-        [--pairs 256] [--out runs/zoo] [--json]
+        [--pairs 256] [--out runs/zoo] [--stability] [--json]
 
 Each model is trained here, in the folder and by the recipe of `benchmarks.zoo`, so that runs which are there already
 are used. The density geodesic's knobs, and which kind is the model's own geodesic, are chosen on training pictures that
 were kept back; every figure is of test pictures. The pairs are the same for every training, so that it can be said how
 much a length hangs on the training: `length_variation` is the standard deviation of a pair's length over the seeds in
 units of its mean, averaged over pairs (Syrota, Moreno-Muñoz, Hauberg 2024).
+
+With `--stability` only that is told, of kinds whose knobs are the same for every training: `length_variation` as above,
+and `length_variation_scaled`, where each training's lengths are first divided by their mean over the pairs, so that a
+decoder whose pictures are stronger all over is no other geometry. Nothing is chosen for it, and a training
+that is there goes on from its checkpoint, which is at most 500 steps from its end.
 
 `midpoint_frechet_distance` compares the pictures half-way along the walks with held-out ones; with few pairs it reads
 high, so compare the kinds with each other, not with other tables.
@@ -42,6 +47,13 @@ SHOWN = (
     "length",
     "not_converged",
 )
+STEADY: tuple[tuple[str, dict[str, Any]], ...] = (  # what is walked alike on every training
+    ("straight", {}),
+    ("great_circle", {}),
+    ("graph", {}),
+    ("density", {"fear": 1.0, "bandwidth": 0.6}),
+    ("pullback", {"ruler": "pixels"}),
+)
 OWN = "geodesic"  # the row of the kind that each training chose
 
 
@@ -56,19 +68,30 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--pairs", type=int, default=256)
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
+    parser.add_argument("--stability", action="store_true", help="only how much lengths hang on the training")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     given = parser.parse_args(arguments)
     try:
-        found = {dim: [one(given, dim, seed) for seed in range(given.seeds)] for dim in map(int, given.dims.split(","))}
+        dims = [int(dim) for dim in given.dims.split(",")]
+        if given.stability:
+            steady = {dim: stability([lengths(given, dim, seed) for seed in range(given.seeds)]) for dim in dims}
+            print(json.dumps(steady) if given.json else "\n\n".join(steadiness(given, *row) for row in steady.items()))
+            return
+        found = {dim: [one(given, dim, seed) for seed in range(given.seeds)] for dim in dims}
     except (ManigenError, ValueError) as error:
         parser.error(str(error))
     told = {dim: summary(runs) for dim, runs in found.items()}
     print(json.dumps(told) if given.json else "\n\n".join(table(given, dim, rows) for dim, rows in told.items()))
 
 
+def place(given: argparse.Namespace, dim: int, seed: int) -> Path:
+    """Return the folder of one training."""
+    return Path(given.out) / f"{given.data}-{given.family}-{dim}-{given.images}-{seed}"
+
+
 def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     """Train, or read, one model and walk on it; return its floor, its geodesic, each kind's figures and lengths."""
-    folder = Path(given.out) / f"{given.data}-{given.family}-{dim}-{given.images}-{seed}"
+    folder = place(given, dim, seed)
     figures = folder.with_suffix(f".walks-{given.pairs}.json")
     if figures.is_file():
         return files.read_json(figures)
@@ -108,10 +131,70 @@ def walked(on: geodesic.Ground, kind: str, knobs: dict[str, Any]) -> dict[str, A
     """Return the figures of one kind's walks, and the length of each."""
     ways = on.walk(kind, knobs)
     x = on.pictures(ways)
-    lengths = np.linalg.norm(np.diff(x.reshape(*x.shape[:2], -1), axis=1), axis=2).sum(axis=1)
     real = on.extractor.of(on.held_out.reshape(-1, *x.shape[2:]))
     half_way = between(real, on.extractor.of(x[:, geodesic.FRAMES // 2]))
-    return {**on.judge(ways), "midpoint_frechet_distance": half_way, "lengths": lengths.tolist()}
+    return {**on.judge(ways), "midpoint_frechet_distance": half_way, "lengths": long(x)}
+
+
+def long(x: np.ndarray) -> list[float]:
+    """Return how long walks are whose pictures are x (k, frames, c, h, w)."""
+    return np.linalg.norm(np.diff(x.reshape(*x.shape[:2], -1), axis=1), axis=2).sum(axis=1).tolist()
+
+
+def lengths(given: argparse.Namespace, dim: int, seed: int) -> dict[str, list[float]]:
+    """Return by kind how long the walks of one training are between the pairs; read where they are there."""
+    folder = place(given, dim, seed)
+    figures = folder.with_suffix(f".lengths-{given.pairs}.json")
+    if figures.is_file():
+        return files.read_json(figures)
+    run, generator = zoo.trained(SimpleNamespace(**{**vars(given), "dim": dim}), given.family, seed, folder)
+    on = geodesic.ground(generator, codes(generator, run.train, run.test), run.test, given.pairs)
+    found = {}
+    for kind, knobs in STEADY:
+        zoo.say(f"{folder.name}: {len(on.starts)} walks, {kind}")
+        found[kind] = long(on.pictures(on.walk(kind, knobs)))
+    files.write_json(figures, found)
+    return found
+
+
+def stability(trainings: list[dict[str, list[float]]]) -> dict[str, dict[str, float]]:
+    """Return by kind how much the length of a walk hangs on the training, from the lengths under each.
+
+    >>> twice = stability([{"straight": [1.0, 2.0]}, {"straight": [2.0, 4.0]}])["straight"]
+    >>> round(twice["length_variation"], 4), twice["length_variation_scaled"]  # std of (1, 2) over its mean; one shape
+    (0.4714, 0.0)
+    """
+    if len(trainings) < 2:
+        raise ManigenError("How much a length hangs on the training takes two trainings or more.")
+    told = {}
+    for kind in trainings[0]:
+        each = np.array([training[kind] for training in trainings])
+        told[kind] = {
+            "length": float(each.mean()),
+            "length_variation": varied(each),
+            "length_variation_scaled": varied(each / each.mean(axis=1, keepdims=True)),
+        }
+    return told
+
+
+def varied(each: np.ndarray) -> float:
+    """The standard deviation over trainings, in units of the mean, of numbers (trainings, pairs), averaged."""
+    return float((each.std(axis=0, ddof=1) / each.mean(axis=0)).mean())
+
+
+def steadiness(given: argparse.Namespace, dim: int, rows: dict[str, dict[str, float]]) -> str:
+    """Return one dimension's rows of `stability` as a Markdown table."""
+    lines = [
+        f"{given.data}, {given.family}, d = {dim}, {given.seeds} trainings of {given.images:,} pictures, {given.pairs} "
+        "pairs",
+        "",
+        "| walk | mean length | variation over trainings | the same, each training's mean length taken as 1 |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind, row in rows.items():
+        shares = f"{row['length_variation']:.1%} | {row['length_variation_scaled']:.1%}"
+        lines.append(f"| {kind} | {row['length']:.2f} | {shares} |")
+    return "\n".join(lines)
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -127,9 +210,8 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
         for name in SHOWN:
             if all(name in one for one in figures):
                 row |= spread(name, [one[name] for one in figures])
-        lengths = np.array([one["lengths"] for one in figures])
-        if len(lengths) > 1:
-            row["length_variation"] = float((lengths.std(axis=0, ddof=1) / lengths.mean(axis=0)).mean())
+        if len(figures) > 1:
+            row["length_variation"] = varied(np.array([one["lengths"] for one in figures]))
         told[kind] = row
     return told
 

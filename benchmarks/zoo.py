@@ -121,6 +121,8 @@ def trained(
         if step.index % 500 == 0:
             begun.save()
             say(f"{folder.name}: {step.seen:,} of {step.budget:,} pictures, {step.remaining_seconds:.0f} s left")
+    if begun.finished is None:
+        begun.save()  # so that whoever asks again has no step to take
     generator = begun.finished or begun.training.finish()
     generator.name = folder.name
     return begun, generator

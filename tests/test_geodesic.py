@@ -9,7 +9,7 @@ import pytest
 
 from manigen import geodesic, paths
 from manigen.datasets import Images
-from manigen.errors import NotPossible
+from manigen.errors import ManigenError, NotPossible
 from manigen.weights import Codes
 
 SIDE = 8
@@ -96,3 +96,18 @@ def test_too_few_held_out_pictures_are_refused_in_a_sentence():
     model, codes, test = circle(40)
     with pytest.raises(NotPossible, match="too few"):
         geodesic.ground(model, codes, test)
+
+
+def test_the_benchmark_tells_how_much_a_length_hangs_on_the_training_and_on_its_scale():
+    from benchmarks import walks
+
+    lengths = np.array([[3.0, 5.0, 7.0], [4.0, 5.0, 12.0], [1.0, 6.0, 11.0]])  # of three pairs under three trainings
+    told = walks.stability([{"straight": list(row), "graph": list(row * (i + 1))} for i, row in enumerate(lengths)])
+    by_hand = np.mean([np.std(pair, ddof=1) / np.mean(pair) for pair in lengths.T])
+    assert told["straight"]["length_variation"] == pytest.approx(by_hand)
+    assert told["straight"]["length"] == pytest.approx(6)
+    assert told["graph"]["length_variation"] > by_hand  # a decoder of stronger pictures is another length
+    shapes = [told[kind]["length_variation_scaled"] for kind in ("straight", "graph")]
+    assert shapes[0] == pytest.approx(shapes[1]) and shapes[0] > 0  # but no other shape
+    with pytest.raises(ManigenError):
+        walks.stability([{"straight": [1.0]}])

@@ -13,7 +13,7 @@ from manigen import paths, threads
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
-from manigen.paths import _circles, _descent, _pull, _roads
+from manigen.paths import _circles, _descent, _pull, _roads, _survey
 from manigen.paths._density import Density
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
@@ -333,6 +333,99 @@ def test_a_way_on_a_large_graph_looks_at_a_small_part_of_it(monkeypatch):
         roads.route(start, end)
         shares.append(sum(seen) / len(codes))
     assert np.median(shares) < 0.5  # of all circles drawn, those that were too small included
+
+
+def wavy(z):
+    """Pictures that change unevenly with the code: roads of one length in code are not in picture."""
+    return np.concatenate([z, np.sin(3 * z), np.abs(z) ** 1.5], axis=1)
+
+
+@pytest.fixture
+def slow_decoders(monkeypatch):
+    """Every decoder counts as slow."""
+    monkeypatch.setattr(_survey, "SLOW", 0.0)
+    monkeypatch.setattr(_survey, "LONG", 0.0)
+
+
+def test_a_decoder_is_slow_that_takes_long_for_a_picture_and_long_for_all_and_a_fast_one_is_asked_for_few(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(_survey.time, "perf_counter", lambda: clock.now)
+
+    class Taking:
+        def __init__(self, *seconds):
+            self.seconds, self.asked = list(seconds), 0
+
+        def see(self, z, what=""):
+            clock.now += len(z) * (self.seconds.pop(0) if len(self.seconds) > 1 else self.seconds[0])
+            self.asked += len(z)
+            return z
+
+    codes = np.zeros((2000, 2))
+    for seconds, n, is_slow, asked in [
+        ([0.0002], 2000, False, 8),
+        ([3.0, 0.0002], 2000, False, 16),  # the first call of a decoder may prepare something
+        ([0.028], 2000, True, 24),
+        ([0.028], 300, False, 8),  # all of them take 8 seconds
+        ([0.004], 2000, False, 8),
+        ([9.0], 20, False, 0),
+    ]:
+        taking = Taking(*seconds)
+        assert _survey.slow(taking, codes[:n]) is is_slow
+        assert taking.asked == asked
+
+
+def test_a_slow_decoder_is_asked_only_for_pictures_near_the_way_and_the_path_says_so(slow_decoders):
+    codes = np.random.default_rng(5).normal(size=(3000, 6)).astype("f")
+    exact = _roads.Roads(_roads.Country(codes, 10), _roads.Pictures(Manifold(wavy, Nearest(codes))))
+    generator, near = counted(wavy), Nearest(codes)
+    lazy = _roads.roads(Manifold(generator.decode, near))
+    assert generator.count == 24  # to see that it is slow
+    starts, ends = codes[:40:2] + np.float32(0.01), codes[1:40:2] + np.float32(0.01)
+    asked, over = [], []
+    for start, end in zip(starts, ends, strict=True):
+        generator.count = 0
+        route = lazy.route(start, end)
+        asked.append(generator.count)
+        over.append(route.lengths.sum() / exact.route(start, end).lengths.sum())
+        seen = wavy(route.stops)
+        assert np.linalg.norm(np.diff(seen, axis=0), axis=1) == pytest.approx(route.lengths, rel=1e-4)
+    assert max(asked) <= _survey.MOST + 2 and np.median(asked) < 100
+    assert min(over) > 1 - 1e-6 and np.median(over) < 1.05
+    way = paths.walk(generator, starts[0], ends[0], "graph", 33, near)
+    assert any("decoder is slow" in note for note in way.notes)
+    generator.count = 0
+    fresh = _survey.Surveyed(lazy.country, lazy.ruler)  # the same way for whoever knows nothing yet
+    assert np.array_equal(fresh.route(starts[-1], ends[-1]).stops, lazy.route(starts[-1], ends[-1]).stops)
+    assert generator.count > 0
+
+
+def test_through_a_slow_decoder_that_keeps_distances_the_way_is_the_shortest(slow_decoders):
+    codes = np.random.default_rng(6).normal(size=(800, 4)).astype("f")
+    turn = np.linalg.qr(np.random.default_rng(7).normal(size=(9, 4)))[0]
+    manifold = Manifold(lambda z: z @ turn.T, Nearest(codes))
+    exact = _roads.Roads(_roads.Country(codes, 10), _roads.Pictures(manifold))
+    for start, end in zip(codes[:20:2], codes[1:20:2], strict=True):
+        found = _roads.roads(manifold).route(start, end)
+        assert found.lengths.sum() == pytest.approx(exact.route(start, end).lengths.sum(), rel=1e-4)
+
+
+def test_a_way_with_more_stops_than_a_slow_decoder_is_asked_for_is_found_all_the_same(slow_decoders):
+    angle = np.linspace(0, 2 * np.pi, 1200, endpoint=False)
+    codes = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype("f")
+    generator, near = counted(wavy), Nearest(codes)
+    way = paths.walk(generator, codes[0], codes[590], "graph", 33, near, neighbours=2)
+    assert np.allclose(np.linalg.norm(way.codes, axis=1), 1, atol=0.02)  # around the ring, not across
+    assert generator.count < _survey.MOST + 33 + 24 + 10
+
+
+def test_walks_that_need_few_pictures_ask_a_slow_decoder_for_few(slow_decoders):
+    codes = np.random.default_rng(8).normal(size=(2000, 6)).astype("f")
+    generator, near = counted(wavy), Nearest(codes)
+    paths.through(codes[:2], "density", 33, generator.decode, near)
+    assert generator.count == 0  # its roads are as long as the data are rare
+    paths.through(codes[:2], "pullback", 33, generator.decode, near, coarse=True)
+    steps = (_pull.STEPS_COARSE + 1) * _pull.LEVELS[0] * (1 + 2 * codes.shape[1])  # to both sides of every number
+    assert generator.count < _survey.MOST + 24 + 2 * steps
 
 
 def test_graph_builds_the_shortest_bridges_where_the_codes_fall_apart_and_says_so():

@@ -27,16 +27,21 @@ LASTING, MOST = ("country", "roads"), 12  # what is always kept, and how much of
 CHUNK = 1024  # codes decoded at once
 WATCHED = 64  # and while somebody waits to hear how far it is
 WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
+LEAST = 1e-9  # of the mean length: a road of no length is no road
 OUTSIDE = 2.0  # an end farther from the data than this (1 is typical) has no road to them, only a bridge
 
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """The stops (m, d) of a way from end to end, the lengths of its roads (m - 1,), and which of them are bridges."""
+    """The stops (m, d) of a way from end to end, the lengths of its roads (m - 1,), and which of them are bridges.
+
+    It is `guessed` where not all roads were measured, so that a shorter way may exist.
+    """
 
     stops: np.ndarray
     lengths: np.ndarray
     bridges: np.ndarray
+    guessed: bool = False
 
 
 class Ruler(Protocol):
@@ -121,11 +126,8 @@ class Roads:
     """The roads of a country as long as a ruler says, as a sparse matrix."""
 
     def __init__(self, country: Country, ruler: Ruler, manifold: Manifold | None = None) -> None:
-        from scipy.sparse import coo_array
-
         self.country, self.ruler = country, ruler
-        i, j = country.edges.T.astype(np.int32)  # as csgraph takes them: others it would turn at every query
-        count = len(country.z)
+        (i, j), count = country.edges.T, len(country.z)
         watched = manifold is not None and manifold.watch is not None
         parts = []
         for at in range(0, count, some := WATCHED if watched else CHUNK):
@@ -137,10 +139,18 @@ class Roads:
             [np.empty(0)]
             + [ruler.apart(seen[i[at : at + CHUNK]], seen[j[at : at + CHUNK]]) for at in range(0, len(i), CHUNK)]
         )
-        floor = lengths.mean() * 1e-9 if len(lengths) and lengths.any() else 1.0  # a road of no length is no road
+        floor = lengths.mean() * LEAST if len(lengths) and lengths.any() else 1.0
         w = np.maximum(lengths, floor)
-        self.matrix = coo_array((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), (count, count)).tocsr()
+        self.matrix = self._matrix(w)
         self.usual = float(np.median(w)) if len(w) else 1.0
+
+    def _matrix(self, w: np.ndarray) -> Any:
+        """A number (e,) for each edge as a symmetric sparse matrix (n, n) in rows."""
+        from scipy.sparse import coo_array
+
+        i, j = self.country.edges.T.astype(np.int32)  # as csgraph takes them: others it would turn at every query
+        count = len(self.country.z)
+        return coo_array((np.r_[w, w], (np.r_[i, j], np.r_[j, i])), (count, count)).tocsr()
 
     def route(self, start: np.ndarray, end: np.ndarray) -> Route:
         """Return the shortest way over the roads from one code (d,) to another, neither of which need be on the graph.
@@ -151,10 +161,10 @@ class Roads:
         ends = np.stack([start, end]).astype(np.float64)
         rows, far = country.near.find(country.own(ends), max(1, country.k))
         few = rows.shape[1]
-        seen = self.ruler.see(np.concatenate([ends, *country.z[rows]]))
+        seen = self._look(ends, rows)
         tiny = float(np.finfo(float).tiny)
         ties = [np.maximum(self.ruler.apart(seen[i : i + 1], seen[2:][i * few :][:few]), tiny) for i in (0, 1)]
-        stops, lengths = _circles.shortest(self.matrix, list(rows), ties, self.usual)
+        stops, lengths, guessed = self._way(rows, far, ties)
         direct = float(self.ruler.apart(seen[:1], seen[1:2])[0])
         apart = float(np.linalg.norm(ends[1] / country.unit - ends[0] / country.unit))
         if apart <= max(far[0, -1], far[1, -1]) and direct <= lengths.sum():
@@ -162,7 +172,18 @@ class Roads:
         pairs = [(min(a, b), max(a, b)) for a, b in pairwise(stops)]
         outside = country.empty(ends)
         bridges = [bool(outside[0]), *(pair in country.invented for pair in pairs), bool(outside[1])]
-        return Route(np.concatenate([ends[:1], country.z[stops], ends[1:]]), lengths, np.array(bridges))
+        return Route(np.concatenate([ends[:1], country.z[stops], ends[1:]]), lengths, np.array(bridges), guessed)
+
+    def _look(self, ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """What the ruler sees of both ends, and of the codes `rows` (2, k) that they are tied to."""
+        return self.ruler.see(np.concatenate([ends, *self.country.z[rows]]))
+
+    def _way(self, rows: np.ndarray, far: np.ndarray, ties: list[np.ndarray]) -> tuple[list[int], np.ndarray, bool]:
+        """Return the codes on the shortest way, the lengths of its roads, and whether a shorter one may exist.
+
+        The ends are tied to the codes `rows` (2, k), `far` (2, k) from them, by roads as long as `ties`.
+        """
+        return *_circles.shortest(self.matrix, list(rows), ties, self.usual), False
 
 
 def _spread(z: np.ndarray) -> float:
@@ -220,8 +241,14 @@ def country(manifold: Manifold, k: int = 10) -> Country:
 
 
 def roads(manifold: Manifold, k: int = 10) -> Roads:
-    """Return the roads of a manifold's real codes, as long as their pictures differ."""
-    make = lambda: Roads(country(manifold, k), Pictures(manifold), manifold)  # noqa: E731
+    """Return the roads of a manifold's real codes, as long as their pictures differ: of a slow decoder a survey."""
+
+    def make() -> Roads:
+        from manigen.paths import _survey
+
+        land, ruler = country(manifold, k), Pictures(manifold)
+        return _survey.Surveyed(land, ruler) if _survey.slow(ruler, land.z) else Roads(land, ruler, manifold)
+
     return kept(manifold, ("roads", k), make, (manifold.decoder,))
 
 

@@ -32,6 +32,7 @@ card = Card(
 FINE = 8  # knots of the rounded curve for each road
 APART = "Where the real codes fall into {parts} groups this path had to invent a road of its own."
 OUTSIDE = "Where an end lies outside the data this path had to invent a road of its own."
+GUESSED = "The decoder is slow, so only the roads near this path were measured: a shorter one may exist."
 NO_ROAD = "There is one real code only, and so no roads: this path is a straight line."
 
 
@@ -60,9 +61,9 @@ def curve(start: np.ndarray, end: np.ndarray, graph: _roads.Roads, smoothing: fl
     t = np.linspace(0, 1, FINE * len(at) + 1)
     knots = np.stack([np.interp(t, at, column) for column in route.stops.T], axis=1)
     bridges = route.bridges[np.clip(np.searchsorted(at, (t[1:] + t[:-1]) / 2, "right") - 1, 0, len(at) - 2)]
-    notes = ()
+    notes = (GUESSED,) if route.guessed else ()
     if bridges.any():
-        notes = (APART.format(parts=parts) if parts > 1 else OUTSIDE,)
+        notes = (*notes, APART.format(parts=parts) if parts > 1 else OUTSIDE)
     return Curve(rounded(knots, smoothing * FINE), t, notes=notes, bridges=bridges)
 
 

@@ -772,6 +772,7 @@ SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blan
     "There is one real code only, and so no roads: this path is a straight line.": "只有一个真实编码，因此没有路：这条路径是直线。",
     "There is one real code only, so the search began at the straight line only.": "只有一个真实编码，所以搜索只从直线开始。",
     "Where the real codes fall into {parts} groups this path had to invent a road of its own.": "真实编码分成 {parts} 群，在群与群之间这条路径只好自己造一段路。",
+    "The decoder is slow, so only the roads near this path were measured: a shorter one may exist.": "解码器较慢，所以只测量了这条路径附近的路：也许还有更短的一条。",
     "Where an end lies outside the data this path had to invent a road of its own.": "有一端在数据之外，在那里这条路径只好自己造一段路。",
     # great circles, and walks that stand still
     "A code at the origin has no direction to turn from, so this great circle is a straight line.": "原点处的编码没有方向可转，所以这个大圆是直线。",
