@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -65,21 +67,20 @@ def test_an_order_is_stopped_whether_it_waits_or_works(queue, codes):
     assert again.ended.wait(60) and again.state == "done"
 
 
-def test_an_order_is_stopped_in_the_moment_it_is_taken_up(queue, codes, monkeypatch):
+def test_an_order_is_stopped_in_the_moment_it_is_taken_up(codes, monkeypatch):
+    queue = Fits()  # no thread of its own yet, that could have taken the order up already
     taken_up = queue._next
 
     def next_and_stop():
         fit = taken_up()
-        if fit is not None and fit.of == kept.get("of"):
+        if fit is not None:
             queue.stop(fit.of)
         return fit
 
-    kept = {}
     monkeypatch.setattr(queue, "_next", next_and_stop)
-    with queue._lock:
-        fit = queue.map(codes, "mds", max_iter=900)
-        kept["of"] = fit.of
+    fit = queue.map(codes, "mds", max_iter=900)
     assert fit.ended.wait(60) and fit.state == "stopped" and maps.known(codes, "mds", max_iter=900) is None
+    queue.close()
 
 
 def test_what_cannot_be_made_is_said_in_a_sentence(queue, codes):
@@ -107,6 +108,30 @@ def test_threads_of_the_process_sleep_while_they_wait_for_each_other(queue, code
     queue.map(codes, "pca").ended.wait(60)
     surroundings = Path(f"/proc/{queue._process.pid}/environ").read_bytes().split(b"\0")
     assert b"OMP_WAIT_POLICY=PASSIVE" in surroundings
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+def test_the_process_ends_with_the_server_that_ordered_in_the_middle_of_its_work():
+    server = """
+import time, numpy as np
+from manigen.live.fits import Fits
+fits = Fits()
+z = np.random.default_rng(1).normal(size=(60_000, 16)).astype("f")
+fit = fits.distortion(z, z[:, :2].copy())
+while fit.state == "waiting" or fits._process is None:
+    time.sleep(0.01)
+print(fits._process.pid, flush=True)
+time.sleep(600)
+"""
+    ordered = subprocess.Popen([sys.executable, "-c", server], stdout=subprocess.PIPE, text=True)
+    with ordered:
+        fitter = Path("/proc", ordered.stdout.readline().strip())
+        assert fitter.exists()
+        ordered.kill()
+    end = time.monotonic() + 10
+    while fitter.exists() and (fitter / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < end, "the fitter goes on for nobody"
+        time.sleep(0.02)
 
 
 def test_the_queue_has_an_end(codes, monkeypatch):

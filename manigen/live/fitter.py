@@ -4,7 +4,8 @@
 
 It reads one order a line from standard input and answers with lines of JSON on standard output, whose last one for each
 order has `done` or `error`. An order names its arrays as a file; what comes of it is kept by `maps`, where whoever
-ordered finds it. A file named in `stop` that appears ends the work at the next step.
+ordered finds it. A file named in `stop` that appears ends the work at the next step, the end of the input at once:
+nobody waits any more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import queue
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -83,15 +86,23 @@ def work(order: dict[str, Any]) -> None:
         maps.distortion(held["z"], held["p"], tell)
 
 
+def listen(orders: queue.Queue[str]) -> None:
+    for text in sys.stdin:
+        orders.put(text)
+    os._exit(0)
+
+
 def main() -> None:
     """Take orders until nobody gives any more."""
     import contextlib
 
+    orders: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=listen, args=(orders,), daemon=True).start()
     with contextlib.suppress(OSError):
         os.nice(10)  # the hands go first
     sys.stdout = sys.stderr
-    for text in sys.stdin:
-        order = json.loads(text)
+    while True:
+        order = json.loads(orders.get())
         began = time.monotonic()
         try:
             work(order)

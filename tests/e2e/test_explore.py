@@ -17,6 +17,9 @@ from manigen.ui.state import DEFAULT_MODEL
 
 pytestmark = pytest.mark.e2e
 STAGE = ".mg-stage .mg-frame canvas"
+ENDS = "].map((number) => number.toFixed(3)).join()"
+VIEW = f"((v) => [v.x0, v.x1, v.y0, v.y1{ENDS})(document.querySelector('.mg-explore').parentElement.manigen.map.view)"
+RANGES = f"(({{ xaxis, yaxis }}) => [...xaxis.range, ...yaxis.range{ENDS})(document.querySelector('.mg-plot').layout)"
 
 
 def colour_by(visit, name):
@@ -95,14 +98,66 @@ def test_a_removed_pin_comes_back_with_undo(explore):
 
 
 def test_zoom_is_kept_when_the_page_runs_again(explore):
+    first = explore.page.evaluate(RANGES)
     explore.page.get_by_role("button", name="Zoom in (+)").click()
-    ranges = "document.querySelector('.mg-plot').layout.xaxis.range.map((v) => v.toFixed(3)).join()"
-    before = explore.page.evaluate(ranges)
+    explore.until(f"(first) => {RANGES} !== first", first)  # Plotly has drawn it
+    before = explore.page.evaluate(RANGES)
     colour_by(explore, "Reconstruction error")
     explore.page.wait_for_selector(".mg-scale")
     explore.until("Array.isArray(document.querySelector('.mg-plot').data[0].marker.color)"
                   " || document.querySelector('.mg-plot').data[0].marker.color.length > 100")  # fmt: skip
-    assert explore.page.evaluate(ranges) == before
+    assert explore.page.evaluate(RANGES) == before == explore.page.evaluate(VIEW)
+
+
+def test_a_drawn_map_follows_the_hand_on_the_canvas_and_plotly_draws_once_when_it_rests(explore):
+    page = explore.page
+    page.evaluate(
+        "document.querySelector('.mg-plot').on('plotly_relayout', () => (window.drawings = 1 + (window.drawings ?? 0)))"
+    )
+    raster = "document.querySelector('.mg-raster')"
+    assert page.evaluate(f"{raster}.hidden")
+    before = page.evaluate(VIEW)
+    page.mouse.move(*explore.place(0.5, 0.5))
+    page.mouse.down()
+    page.mouse.move(*explore.place(0.6, 0.55), steps=10)
+    explore.until(f"!{raster}.hidden && document.querySelector('.mg-plot.mg-behind') !== null")
+    assert page.evaluate("window.drawings ?? 0") == 0
+    for _ in range(5):
+        page.mouse.wheel(0, -20)
+    page.mouse.up()
+    explore.until(f"{raster}.hidden")
+    after = page.evaluate(VIEW)
+    assert after != before and page.evaluate(RANGES) == after
+    assert page.evaluate("window.drawings") == 1
+    assert page.locator(".mg-pin").count() == 0
+
+
+def test_two_fingers_zoom_the_map_about_what_lies_between_them(visit):
+    one = visit(has_touch=True, is_mobile=True, width=800, height=1000)
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    view = "document.querySelector('.mg-explore').parentElement.manigen.map.view"
+    before = one.page.evaluate(view)
+    box = one.page.locator(".mg-map").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    hand = one.context.new_cdp_session(one.page)
+
+    def touch(kind: str, *apart: float) -> None:
+        points = [{"x": middle[0] + side * reach, "y": middle[1], "id": i}
+                  for reach in apart for i, side in enumerate((-1, 1))]  # fmt: skip
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 60)
+    for reach in (70, 80, 90, 100, 110, 120):
+        touch("touchMove", reach)
+    touch("touchEnd")
+    one.until(f"(before) => {view}.x1 - {view}.x0 < 0.6 * (before.x1 - before.x0)", before)
+    after = one.page.evaluate(view)
+    assert after["x1"] - after["x0"] == pytest.approx((before["x1"] - before["x0"]) / 2, rel=0.02)
+    for low, high in (("x0", "x1"), ("y0", "y1")):  # the middle stays where it was
+        size = before[high] - before[low]
+        assert (after[low] + after[high] - before[low] - before[high]) / 2 == pytest.approx(0, abs=0.01 * size)
+    assert one.page.locator(".mg-pin").count() == 0
+    assert one.problems == []
 
 
 def test_the_map_zooms_pans_and_filters_before_plotly_is_there_and_plotly_goes_on_from_there(visit):
@@ -111,16 +166,14 @@ def test_the_map_zooms_pans_and_filters_before_plotly_is_there_and_plotly_goes_o
     one.page.route("**/plotly.min.js", lambda request: held.append(request))
     one.page.reload()
     one.page.wait_for_selector('[data-painted="raster"]')
-    view = "(() => { const v = document.querySelector('.mg-explore').parentElement.manigen.map.view; "
-    view += "return [v.x0, v.x1, v.y0, v.y1].map((number) => number.toFixed(3)).join(); })()"
-    before = one.page.evaluate(view)
+    before = one.page.evaluate(VIEW)
     one.page.mouse.move(*one.place(0.6, 0.4))
     one.changes(lambda: one.page.mouse.wheel(0, -100), ".mg-raster")
-    zoomed = one.page.evaluate(view)
+    zoomed = one.page.evaluate(VIEW)
     one.page.mouse.down()
     one.changes(lambda: one.page.mouse.move(*one.place(0.7, 0.5), steps=3), ".mg-raster")
     one.page.mouse.up()
-    panned = one.page.evaluate(view)
+    panned = one.page.evaluate(VIEW)
     assert len({before, zoomed, panned}) == 3
     assert one.page.locator(".mg-pin").count() == 0  # a pan is no click
     one.changes(lambda: one.page.locator(".mg-chip").first.click(), ".mg-raster")
@@ -128,18 +181,16 @@ def test_the_map_zooms_pans_and_filters_before_plotly_is_there_and_plotly_goes_o
     for request in held:
         request.continue_()
     one.page.wait_for_selector('[data-painted="plotly"]')
-    ranges = "[...document.querySelector('.mg-plot').layout.xaxis.range, ...document.querySelector('.mg-plot').layout"
-    assert one.page.evaluate(f"{ranges}.yaxis.range].map((number) => number.toFixed(3)).join()") == panned
+    assert one.page.evaluate(RANGES) == panned
     assert one.page.evaluate("document.querySelector('.mg-plot').data[0].visible") is False
 
 
 def test_a_double_click_shows_all_of_the_map_again_and_pins_nothing(explore):
-    ranges = "document.querySelector('.mg-plot').layout.xaxis.range.map((v) => v.toFixed(3)).join()"
-    before = explore.page.evaluate(ranges)
+    before = explore.page.evaluate(RANGES)
     explore.page.get_by_role("button", name="Zoom in (+)").click()
-    explore.until(f"(before) => {ranges} !== before", before)
+    explore.until(f"(before) => {RANGES} !== before", before)
     explore.page.mouse.dblclick(*explore.place(0.4, 0.5))
-    explore.until(f"(before) => {ranges} === before", before)
+    explore.until(f"(before) => {RANGES} === before", before)
     explore.page.wait_for_timeout(300)  # a pin of the first click would be there by now
     assert explore.page.locator(".mg-pin").count() == 0
 

@@ -2,8 +2,9 @@
 //
 // Positions on it have no units, so there are no axes and no grid. The first paint is a plain canvas, drawn as soon as
 // the columns arrive, and it zooms and pans by itself; Plotly, whose start holds the page up for a second, takes over once
-// the hand rests. Hover works on both, anywhere, also where no point is. A 3-D map, and one that stands beside another,
-// stays on the canvas: it turns there, it can be lassoed there, and a page has few WebGL contexts to give away.
+// the hand rests. Whenever the map moves the canvas leads again, since Plotly draws every point anew for each frame, and
+// Plotly follows at rest. Hover works on both, anywhere, also where no point is. A 3-D map, and one that stands beside
+// another, stays on the canvas: it turns there, it can be lassoed there, and a page has few WebGL contexts to give away.
 
 import { element, MOVE } from "./parts.js";
 import { Camera, NEARNESS, spaceFigure } from "./space.js";
@@ -18,9 +19,13 @@ const MARGIN = 0.06;
 const PATIENCE = 2000; // ms that Plotly waits for the first picture
 const REST = 300; // ms without a move, after which a hand rests
 const OPACITY = 0.62; // of a point
+const STILL = 4; // px that a press may move and is a click
 const TURN = 0.008; // radians that a 3-D map turns for a pixel
 const QUIET = 80; // ms without a change of the view, before what lies in it is asked for
 const ASIDE = 0.15; // of a view's width that is asked for on each side of it
+const MARGINS = 0.25; // of a view's size that is drawn on each side of it while it moves
+const LARGER = 0.2; // log of how much larger or smaller than drawn a point is shown while the map is zoomed
+const SELDOM = 5; // times longer than drawing the points took, until they are drawn again while the map is zoomed
 const CELL = 4; // px of a cell in which many points are counted
 const KNOWN = 5000; // places of points that were not sent with a view, and are remembered
 
@@ -117,6 +122,7 @@ export class MapView {
   destroy() {
     this.observer.disconnect();
     clearTimeout(this.refining);
+    clearTimeout(this.sharpening);
     if (this.drawn) window.Plotly.purge(this.plot);
   }
 
@@ -226,6 +232,7 @@ export class MapView {
   leavePlotly() {
     window.Plotly.purge(this.plot);
     this.drawn = this.raster.hidden = false;
+    this.lead(false);
   }
 
   frameAll(x, y) {
@@ -307,16 +314,24 @@ export class MapView {
     return label < 0 ? (this.dark ? "#8a8f98" : "#9aa0a8") : PALETTE[label % PALETTE.length];
   }
 
-  // The points on a canvas, pixel by pixel: some milliseconds for 20,000 of them, so it can follow a hand.
+  // All of the map on the canvas, exactly.
   paint() {
+    this.sheet = this.points();
+    this.compose();
+    this.paints = (this.paints ?? 0) + 1;
+  }
+
+  // The points of the view and `aside` of its size around it, pixel by pixel: some milliseconds for 20,000 of them.
+  points(aside = 0) {
+    const began = performance.now();
     const [width, height] = this.size();
     const ratio = devicePixelRatio || 1;
-    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.raster.width !== wide || this.raster.height !== high) Object.assign(this.raster, { width: wide, height: high });
+    const [wide, high] = [width, height].map((length) => Math.round(length * ratio * (1 + 2 * aside)));
     const points = new OffscreenCanvas(wide, high);
     const image = new ImageData(wide, high);
     const { x, y, label } = this.columns;
-    const { x0, x1, y0, y1 } = this.view;
+    const box = widened(this.view, aside);
+    const { x0, x1, y0, y1 } = box;
     const [sx, sy] = [wide / (x1 - x0), high / (y1 - y0)];
     const colour = this.colours();
     const hollow = this.columns.hollow ?? new Uint8Array(x.length);
@@ -330,19 +345,30 @@ export class MapView {
       for (const [group, rows] of this.groups) if (!this.hidden.has(group)) for (const i of rows) lay(i, looks[0]);
     }
     points.getContext("2d").putImageData(image, 0, 0);
+    const now = performance.now();
+    return { points, box, span: this.view.x1 - this.view.x0, now, took: now - began };
+  }
+
+  // Shading, points and names on the canvas, where they lie in this view.
+  compose() {
+    const [width, height] = this.size();
+    const ratio = devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.raster.width !== wide || this.raster.height !== high) Object.assign(this.raster, { width: wide, height: high });
     const pen = this.raster.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    if (this.columns.many && !this.camera) this.shading ??= cloud(this.columns, this.dark, (label) => rgb(this.colourOf(label)), this.range());
-    if (this.shading) {
-      const box = this.shadeBox;
+    const spread = (picture, box, whole = (length) => length) => {
       const [[left, top], [right, bottom]] = [this.toPixel([box.x0, box.y1]), this.toPixel([box.x1, box.y0])];
-      pen.drawImage(this.shading, left, top, right - left, bottom - top);
-    }
-    pen.drawImage(points, 0, 0, width, height);
+      pen.drawImage(picture, whole(left), whole(top), whole(right) - whole(left), whole(bottom) - whole(top));
+    };
+    if (this.columns.many && !this.camera) this.shading ??= cloud(this.columns, this.dark, (label) => rgb(this.colourOf(label)), this.range());
+    if (this.shading) spread(this.shading, this.shadeBox);
+    const { points, box, span } = this.sheet;
+    const sharp = Math.abs(span / (this.view.x1 - this.view.x0) - 1) < 1e-6; // between two pixels it would blur
+    spread(points, box, sharp ? (length) => Math.round(length * ratio) / ratio : undefined);
     if (this.movable && !this.values()) this.write(pen);
-    this.root.dataset.painted = this.alone ? "canvas" : "raster";
-    this.paints = (this.paints ?? 0) + 1;
+    if (!this.drawn) this.root.dataset.painted = this.alone ? "canvas" : "raster";
   }
 
   // What Plotly shows, on the page's own background; null before it is there. Of a 3-D map, what it would show.
@@ -357,7 +383,7 @@ export class MapView {
       return { data: this.flatTraces(), layout: { ...this.flatLayout(), paper_bgcolor: paper, plot_bgcolor: paper } };
     }
     if (!this.drawn) return null;
-    return { data: this.plot.data, layout: { ...this.plot.layout, paper_bgcolor: paper, plot_bgcolor: paper, selections: [] } };
+    return { data: this.plot.data, layout: { ...this.plot.layout, ...this.ranges(), paper_bgcolor: paper, plot_bgcolor: paper, selections: [] } };
   }
 
   spaceTraces() {
@@ -389,10 +415,36 @@ export class MapView {
   repaint() {
     this.painting ??= requestAnimationFrame(() => {
       this.painting = null;
-      if (this.drawn) return;
+      if (this.drawn && !this.leading) return;
       this.paint();
+      this.lead(this.leading);
       if (this.camera) this.on.moved?.();
     });
+  }
+
+  // Under a moving hand the points drawn last are moved along, and drawn anew where they no longer do.
+  slide() {
+    this.sliding ??= requestAnimationFrame(() => {
+      this.sliding = null;
+      if (this.drawn && !this.leading) return;
+      if (!this.serves(this.sheet)) this.sheet = this.points(MARGINS);
+      this.compose();
+      this.lead(this.leading);
+      clearTimeout(this.sharpening);
+      if (!this.drawn) this.sharpening = setTimeout(() => this.repaint(), QUIET);
+    });
+  }
+
+  // Whether points drawn for another view still show this one: its edges are among them, and they are hardly larger or
+  // smaller; drawing them must not take more than a share of the time.
+  serves(sheet) {
+    if (!sheet) return false;
+    const { x0, x1, y0, y1 } = this.view;
+    const [held, all] = [sheet.box, this.box];
+    const inside = (low, high, from, to, least, most) => Math.max(low, least) >= from && Math.min(high, most) <= to;
+    if (!inside(x0, x1, held.x0, held.x1, all.x0, all.x1) || !inside(y0, y1, held.y0, held.y1, all.y0, all.y1)) return false;
+    const larger = Math.abs(Math.log(sheet.span / (x1 - x0)));
+    return larger < 1e-6 || (larger < LARGER && performance.now() - sheet.now < SELDOM * sheet.took);
   }
 
   // The classes' names on the canvas, as Plotly writes them.
@@ -479,12 +531,12 @@ export class MapView {
 
   flatLayout() {
     const box = this.shadeBox;
-    const { x0, x1, y0, y1 } = this.view;
+    const { xaxis, yaxis } = this.ranges();
     const axis = { visible: false, fixedrange: false, zeroline: false };
     return {
-      margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false, dragmode: this.mode,
+      margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false, dragmode: dragmode(this.mode),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: this.identity,
-      xaxis: { ...axis, range: [x0, x1] }, yaxis: { ...axis, range: [y0, y1] },
+      xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis },
       images: [{ source: this.shading.toDataURL("image/png"), xref: "x", yref: "y", x: box.x0, y: box.y1,
         sizex: box.x1 - box.x0, sizey: box.y1 - box.y0, sizing: "stretch", layer: "below" }],
       annotations: this.values() ? [] : this.annotations(),
@@ -492,18 +544,44 @@ export class MapView {
     };
   }
 
+  ranges() {
+    const { x0, x1, y0, y1 } = this.view;
+    return { xaxis: { range: [x0, x1] }, yaxis: { range: [y0, y1] } };
+  }
+
   async react(Plotly) {
-    const config = { scrollZoom: true, displayModeBar: false, doubleClick: false, responsive: false };
+    const config = { scrollZoom: false, displayModeBar: false, doubleClick: false, responsive: false };
     await Plotly.react(this.plot, this.flatTraces(), this.flatLayout(), config);
     if (!this.drawn) {
       this.drawn = true;
-      this.plot.on("plotly_relayouting", (change) => this.follow(change));
-      this.plot.on("plotly_relayout", (change) => this.follow(change));
       this.plot.on("plotly_selected", (event) => this.selected(event));
     }
-    this.raster.hidden = true;
+    this.lead(false);
     this.root.dataset.painted = "plotly";
     this.on.moved?.();
+  }
+
+  // Whether the canvas stands before what Plotly has drawn, which it covers only once it is painted itself.
+  lead(leading) {
+    this.leading = leading;
+    this.raster.hidden = this.drawn && !leading;
+    this.plot.classList.toggle("mg-behind", leading);
+  }
+
+  // Plotly draws the view once the hand rests, or `now`.
+  async catchUp(now = false) {
+    if (!now) {
+      if (this.waiting) return;
+      this.waiting = true;
+      while (this.leading && (hand.pressed || performance.now() - hand.moved < REST)) await breath();
+      this.waiting = false;
+    }
+    if (!this.leading) return;
+    const { view } = this;
+    await window.Plotly.relayout(this.plot, flatten(this.ranges()));
+    if (!this.drawn) return;
+    if (this.view === view) this.lead(false);
+    else this.catchUp();
   }
 
   // The middle of every group that has a class and is shown: [group, [x, y]].
@@ -526,21 +604,26 @@ export class MapView {
     }));
   }
 
-  follow(change) {
-    const { x0, x1, y0, y1 } = this.view;
-    const range = (axis, from, to) => change[`${axis}.range`] ?? [change[`${axis}.range[0]`] ?? from, change[`${axis}.range[1]`] ?? to];
-    const [[a, b], [c, d]] = [range("xaxis", x0, x1), range("yaxis", y0, y1)];
-    if (a !== x0 || b !== x1 || c !== y0 || d !== y1) this.view = { x0: a, x1: b, y0: c, y1: d };
+  setView(view) {
+    this.view = view;
+    if (this.drawn && this.held) this.catchUpSoon();
+    else if (this.drawn) {
+      if (!this.leading) this.sheet = null; // of before Plotly drew, and perhaps of other colours
+      this.leading = true;
+      this.catchUp();
+    }
+    if (this.camera) this.repaint();
+    else this.slide();
+    this.refine();
     this.on.moved?.();
   }
 
-  setView(view) {
-    this.view = view;
-    const { x0, x1, y0, y1 } = view;
-    if (this.drawn) window.Plotly.relayout(this.plot, { "xaxis.range": [x0, x1], "yaxis.range": [y0, y1] });
-    else this.repaint();
-    this.refine();
-    this.on.moved?.();
+  // What a lasso holds only Plotly shows: it draws while the map moves, as often as it can.
+  catchUpSoon() {
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      if (this.drawn) window.Plotly.relayout(this.plot, flatten(this.ranges()));
+    });
   }
 
   // Around the middle, or the place that must stay where it is.
@@ -549,6 +632,20 @@ export class MapView {
     const [cx, cy] = around ?? [(x0 + x1) / 2, (y0 + y1) / 2];
     this.setView({ x0: cx + (x0 - cx) * factor, x1: cx + (x1 - cx) * factor,
       y0: cy + (y0 - cy) * factor, y1: cy + (y1 - cy) * factor });
+  }
+
+  // The view in which a place lies at a pixel.
+  carry(place, pixel) {
+    const [[ax, ay], [bx, by]] = [place, this.toPlace(pixel)];
+    const { x0, x1, y0, y1 } = this.view;
+    this.setView({ x0: x0 + ax - bx, x1: x1 + ax - bx, y0: y0 + ay - by, y1: y1 + ay - by });
+  }
+
+  // Two fingers move, come nearer or part: what lay between them stays there.
+  pinch(before, after) {
+    const place = this.toPlace(before.middle);
+    this.zoom(before.apart / after.apart, place);
+    this.carry(place, after.middle);
   }
 
   reset() {
@@ -561,8 +658,9 @@ export class MapView {
   setMode(mode) {
     this.mode = mode;
     this.path = null;
+    if (mode === "pan") this.held = false;
     this.wanted ||= mode !== "pan"; // only Plotly can select
-    if (this.drawn) window.Plotly.relayout(this.plot, { dragmode: mode, ...(mode === "pan" ? { selections: [] } : {}) });
+    if (this.drawn) window.Plotly.relayout(this.plot, { dragmode: dragmode(mode), ...(mode === "pan" ? { selections: [] } : {}) });
     this.root.dataset.mode = mode;
   }
 
@@ -574,7 +672,8 @@ export class MapView {
     } else if (!this.hidden.delete(group)) this.hidden.add(group);
     this.middles = null;
     this.refine();
-    if (!this.drawn) return this.repaint();
+    this.repaint();
+    if (!this.drawn) return;
     if (this.columns.hollow) return this.react(window.Plotly);
     const visible = this.order.map((other) => !this.hidden.has(other));
     window.Plotly.restyle(this.plot, { visible });
@@ -582,6 +681,7 @@ export class MapView {
   }
 
   selected(event) {
+    this.held = false;
     if (!event) return this.on.select?.(null);
     let polygon = null;
     if (event.lassoPoints) polygon = event.lassoPoints.x.map((x, i) => [x, event.lassoPoints.y[i]]);
@@ -589,6 +689,7 @@ export class MapView {
       const [[a, b], [c, d]] = [event.range.x, event.range.y];
       polygon = [[a, c], [b, c], [b, d], [a, d]];
     }
+    this.held = Boolean(polygon);
     if (polygon) this.on.select?.(thin(polygon, 160), [...this.hidden]);
   }
 
@@ -620,6 +721,7 @@ export class MapView {
 
   clearSelection() {
     this.path = null;
+    this.held = false;
     if (this.drawn) window.Plotly.relayout(this.plot, { selections: [] });
     this.on.select?.(null);
   }
@@ -638,10 +740,8 @@ export class MapView {
       if (this.view === this.whole) this.fit(); // all of it was in sight, and is again
       else this.view = { x0: cx - (scale * width) / 2, x1: cx + (scale * width) / 2,
         y0: cy - (scale * height) / 2, y1: cy + (scale * height) / 2 };
-      if (this.drawn) {
-        const v = this.view;
-        window.Plotly.relayout(this.plot, { width, height, "xaxis.range": [v.x0, v.x1], "yaxis.range": [v.y0, v.y1] });
-      } else this.paint();
+      if (this.drawn) window.Plotly.relayout(this.plot, { width, height, ...flatten(this.ranges()) });
+      if (!this.drawn || this.leading) this.paint();
       this.refine();
     }
     this.on.moved?.();
@@ -654,31 +754,42 @@ export class MapView {
       return [event.clientX - frame.left, event.clientY - frame.top];
     };
     let down = null;
-    let grip = null; // the place at which the canvas was taken hold of
-    let tracing = false;
+    let grip = null; // the place at which the map was taken hold of
+    let [grabbed, tracing] = [false, false];
+    const fingers = new Map(); // where each lies; two of them pinch
     this.root.addEventListener(MOVE, (event) => {
-      if (!this.columns || (!down && event.target.closest?.(FLOATS))) return;
+      if (!this.columns || (!down && !fingers.size && event.target.closest?.(FLOATS))) return;
       const pixel = pixelOf(event);
+      if (fingers.has(event.pointerId)) {
+        const before = spanOf(fingers);
+        fingers.set(event.pointerId, pixel);
+        if (before) return this.pinch(before, spanOf(fingers));
+      }
       if (tracing) this.trace(pixel);
       else if (grip && this.camera && !event.shiftKey) {
         this.turn((grip.pixel[0] - pixel[0]) * TURN, (pixel[1] - grip.pixel[1]) * TURN);
         grip.pixel = pixel;
-      } else if (grip && !this.drawn) {
-        const [[ax, ay], [bx, by]] = [grip.place, this.toPlace(pixel)];
-        const { x0, x1, y0, y1 } = this.view;
-        this.setView({ x0: x0 + ax - bx, x1: x1 + ax - bx, y0: y0 + ay - by, y1: y1 + ay - by });
-      }
+      } else if (grip && (grip.moved ||= far(pixel, grip.pixel) >= STILL)) this.carry(grip.place, pixel);
       this.on.hover?.(this.toPlace(pixel), pixel, event.timeStamp, event.buttons > 0);
       if (down && this.on.drag) this.on.drag(this.toPlace(pixel), pixel);
     }, true);
     this.root.addEventListener("pointerleave", () => this.on.leave?.());
     this.root.addEventListener("pointerdown", (event) => {
       if (event.target.closest("button")) return; // a tool, a chip, an undo: not the map
+      if (event.pointerType === "touch" && this.movable && !grabbed) fingers.set(event.pointerId, pixelOf(event));
+      if (fingers.size > 1) { // a second finger: neither a click nor a lasso
+        down = grip = this.path = null;
+        tracing = false;
+        return event.stopPropagation();
+      }
       down = pixelOf(event);
-      if (this.on.grab?.(this.toPlace(down), down)) {
+      if (this.leading && this.mode !== "pan") this.catchUp(true); // Plotly is about to trace a lasso
+      grabbed = Boolean(this.on.grab?.(this.toPlace(down), down));
+      if (grabbed) {
+        fingers.clear();
         event.stopPropagation();
         event.preventDefault();
-      } else if (!this.drawn && this.movable && this.columns && event.target.closest(".mg-map") === this.root && (this.mode === "pan" || this.alone)) {
+      } else if (this.movable && this.columns && event.target.closest(".mg-map") === this.root && (this.mode === "pan" || this.alone)) {
         tracing = this.mode !== "pan";
         if (tracing) this.path = [down];
         else grip = { place: this.toPlace(down), pixel: down };
@@ -686,23 +797,56 @@ export class MapView {
       }
     }, true);
     this.root.addEventListener("wheel", (event) => {
-      if (this.drawn || !this.movable || !this.columns) return;
+      if (!this.movable || !this.columns) return;
       event.preventDefault();
-      this.zoom(Math.exp(Math.max(-20, Math.min(20, event.deltaY)) / 200), this.toPlace(pixelOf(event))); // as Plotly does
+      this.zoom(Math.exp(Math.max(-20, Math.min(20, event.deltaY)) / 200), this.toPlace(pixelOf(event)));
     }, { passive: false });
+    addEventListener("pointercancel", ({ pointerId }) => {
+      fingers.delete(pointerId);
+      down = grip = null;
+      grabbed = tracing = false;
+    }, true);
     addEventListener("pointerup", (event) => {
+      fingers.delete(event.pointerId);
       if (!down) return;
       const pixel = pixelOf(event);
-      const still = Math.hypot(pixel[0] - down[0], pixel[1] - down[1]) < 4;
+      const still = far(pixel, down) < STILL;
       const traced = tracing;
       down = grip = null;
-      tracing = false;
+      grabbed = tracing = false;
       if (traced && this.path) this.traced();
       const closed = traced && Boolean(this.path); // a lasso that ends where it began is no click
       if (this.on.drop?.(still) || closed) return;
       if (still && this.columns) this.on.pin?.(this.toPlace(pixel), pixel);
     }, true);
   }
+}
+
+function far([ax, ay], [bx, by]) {
+  return Math.hypot(ax - bx, ay - by);
+}
+
+// The middle between two fingers and how far apart they are; null for one.
+function spanOf(fingers) {
+  if (fingers.size !== 2) return null;
+  const [a, b] = fingers.values();
+  return { middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], apart: Math.max(far(a, b), 1) };
+}
+
+// A view and so much of its size on each side.
+function widened({ x0, x1, y0, y1 }, aside) {
+  const [dx, dy] = [aside * (x1 - x0), aside * (y1 - y0)];
+  return { x0: x0 - dx, x1: x1 + dx, y0: y0 - dy, y1: y1 + dy };
+}
+
+// What a drag does in Plotly: nothing where it moves the map, which is ours.
+function dragmode(mode) {
+  return mode === "pan" ? false : mode;
+}
+
+// Ranges under the names that a change of Plotly's layout has.
+function flatten({ xaxis, yaxis }) {
+  return { "xaxis.range": xaxis.range, "yaxis.range": yaxis.range };
 }
 
 // The points of each label; of labels `there` also where none is in view.
