@@ -145,6 +145,16 @@ def test_progress_rises_to_one_and_may_stop_the_fit(method, codes):
         fit_map(suited(method, codes), method, progress=stop)
 
 
+@pytest.mark.parametrize("method", ["mds", "tsne", "umap", "densmap"])
+def test_the_places_are_seen_while_they_find_their_way_to_the_last_ones(method, codes, maps):
+    told = []
+    fit_map(codes, method, progress=lambda share, words, p: told.append((share, p)))
+    seen = [p for share, p in told if p is not None and share < 1]
+    assert len(seen) >= 2 and all(p.shape == (180, 2) and np.isfinite(p).all() for p in seen)
+    far = [1 - np.corrcoef(pdist(p), pdist(maps[method].p))[0, 1] for p in (seen[0], seen[-1])]
+    assert far[1] < min(far[0], 0.05)
+
+
 @EACH
 @pytest.mark.parametrize("n", [1, 2, 4, 10, 12])
 def test_a_handful_of_codes_still_makes_a_map_that_leads_back(method, n, codes):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -71,12 +74,12 @@ def embed(
         return Embedding(p, {}, tuple(notes), library)
     import umap  # takes seconds
 
-    drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": _Epochs(progress), "mininterval": 0.2}
-
+    epochs = _Epochs(progress)
+    drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": epochs, "mininterval": 0.2}
     progress(0.05, "finding the nearest neighbours", None)
     if metric == "euclidean" and ALL_PAIRS <= len(z) <= nearest.TOGETHER:
         more |= {"precomputed_knn": known_neighbours(z, n_neighbors)}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), epochs.watching(umap.umap_):
         warnings.filterwarnings(
             "ignore", "precomputed_knn"
         )  # that it cannot place new codes: a map asks its own points
@@ -106,15 +109,37 @@ def random_state(seed: int) -> int:
 
 
 class _Epochs(io.StringIO):
-    """The stream umap-learn's progress bar is drawn on: reads "12 200" off it and passes on the share done."""
+    """The stream umap-learn's progress bar is drawn on: reads "12 200" off it and passes on the share done.
+
+    With it go the places so far: umap-learn moves them in the array that it hands to its layout.
+    """
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self._progress = progress
+        self._progress, self._places = progress, None
+
+    @contextmanager
+    def watching(self, library: ModuleType) -> Iterator[None]:
+        """Know the places while the layout of umap-learn's own module runs, where it still has that function."""
+        lay_out = getattr(library, "optimize_layout_euclidean", None)
+
+        def watched(places: np.ndarray, *given: Any, **named: Any) -> Any:
+            self._places = places
+            return lay_out(places, *given, **named)
+
+        if lay_out is None:
+            yield
+            return
+        library.optimize_layout_euclidean = watched  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            library.optimize_layout_euclidean = lay_out  # type: ignore[attr-defined]
 
     def write(self, text: str) -> int:
         counts = text.replace("\r", " ").split()
         if len(counts) == 2 and all(count.isdigit() for count in counts):
             done, total = map(int, counts)
-            self._progress(0.3 + 0.7 * done / max(total, 1), "laying out the points", None)
+            places = None if self._places is None else self._places.copy()
+            self._progress(0.3 + 0.7 * done / max(total, 1), "laying out the points", places)
         return len(text)
