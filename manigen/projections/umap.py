@@ -116,25 +116,26 @@ class _Epochs(io.StringIO):
 
     def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self._progress, self._places = progress, None
+        self._progress = progress
+        self._places: np.ndarray | None = None
 
     @contextmanager
     def watching(self, library: ModuleType) -> Iterator[None]:
         """Know the places while the layout of umap-learn's own module runs, where it still has that function."""
-        lay_out = getattr(library, "optimize_layout_euclidean", None)
+        if not hasattr(library, "optimize_layout_euclidean"):
+            yield
+            return
+        lay_out = library.optimize_layout_euclidean
 
         def watched(places: np.ndarray, *given: Any, **named: Any) -> Any:
             self._places = places
             return lay_out(places, *given, **named)
 
-        if lay_out is None:
-            yield
-            return
-        library.optimize_layout_euclidean = watched  # type: ignore[attr-defined]
+        library.optimize_layout_euclidean = watched
         try:
             yield
         finally:
-            library.optimize_layout_euclidean = lay_out  # type: ignore[attr-defined]
+            library.optimize_layout_euclidean = lay_out
 
     def write(self, text: str) -> int:
         counts = text.replace("\r", " ").split()
