@@ -122,20 +122,20 @@ class _Epochs(io.StringIO):
     @contextmanager
     def watching(self, library: ModuleType) -> Iterator[None]:
         """Know the places while the layout of umap-learn's own module runs, where it still has that function."""
-        if not hasattr(library, "optimize_layout_euclidean"):
+        lay_out = vars(library).get("optimize_layout_euclidean")
+        if lay_out is None:
             yield
             return
-        lay_out = library.optimize_layout_euclidean
 
         def watched(places: np.ndarray, *given: Any, **named: Any) -> Any:
             self._places = places
             return lay_out(places, *given, **named)
 
-        library.optimize_layout_euclidean = watched
+        vars(library)["optimize_layout_euclidean"] = watched
         try:
             yield
         finally:
-            library.optimize_layout_euclidean = lay_out
+            vars(library)["optimize_layout_euclidean"] = lay_out
 
     def write(self, text: str) -> int:
         counts = text.replace("\r", " ").split()
