@@ -216,6 +216,20 @@ def test_a_newer_strip_ends_a_half_done_one(engine: Engine, plates: Plates) -> N
     assert done == ["new"]
 
 
+def test_humble_work_waits_for_what_is_looked_at_and_still_comes_to_its_end(engine: Engine, plates: Plates) -> None:
+    plates.ms_per_picture = 0.5
+    order: list[str] = []
+    many = np.repeat(CODES, 4, 0)
+    engine.submit(
+        (object(), ""), Job(plates, np.repeat(CODES, 2, 0), humble=True, done=lambda job: order.append("humble"))
+    )
+    assert plates.entered.wait(5)
+    for name in ("first", "second"):
+        engine.submit((object(), ""), Job(plates, many, patient=True, done=lambda job, name=name: order.append(name)))
+    assert wait_for(lambda: len(order) == 3)
+    assert order == ["first", "second", "humble"]  # though it came first and is half as long
+
+
 def test_nothing_is_made_for_a_slot_whose_answer_has_not_left(engine: Engine, plates: Plates) -> None:
     slot = (object(), "hand")
     first, second = Job(plates, CODES[:1]), Job(plates, CODES[1:2])

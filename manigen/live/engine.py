@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("manigen.live")
 
 ROUND_MS = 4.0  # how long a chunk of patient work may hold up the hands
+HUMBLE = 8  # rounds, of which one at least is for humble work, if there is any
 FEWEST, MOST_CPU, MOST_GPU = 4, 64, 512  # pictures in a chunk; beyond MOST_CPU a batch falls out of the caches
 SLOW_S = 0.1  # a round of a decoder that is not warmed up further
 WARM = (1, 2, 3, 4, 5, 6, 8, 12, 16, 32)  # batch sizes decoded once at load: the first of a size is 3 ms slower
@@ -88,7 +89,7 @@ class Job:
 
     Where the codes have to be looked up first, a subclass sets `group` and answers `look_up`: jobs of one group are
     looked up in one call. `done` is called once, on the engine's thread, with `pictures` uint8 (n, h, w, c) set, or
-    `error`. `patient` work waits for the hands.
+    `error`. `patient` work waits for the hands, and `humble` work, which is patient too, mostly for what is looked at.
     """
 
     def __init__(
@@ -97,10 +98,12 @@ class Job:
         z: np.ndarray | None = None,
         *,
         patient: bool = False,
+        humble: bool = False,
         group: Hashable = None,
         done: Callable[[Any], None] = lambda job: None,
     ) -> None:
-        self.generator, self.patient, self.group, self.done = generator, patient, group, done
+        self.generator, self.patient, self.group, self.done = generator, patient or humble, group, done
+        self.humble = humble
         self.z = np.empty((0, generator.dim), np.float32) if z is None else z
         self.pictures: np.ndarray | None = None
         self.error: ManigenError | None = None
@@ -224,13 +227,16 @@ class Engine:
                 for slot in [slot for slot in table if slot[0] is owner]:  # type: ignore[index]
                     table.pop(slot).dropped = True
 
-    def decode(self, generator: Generator, z: Any, urgent: bool = False) -> np.ndarray:
+    def decode(self, generator: Generator, z: Any, urgent: bool = False, humble: bool = False) -> np.ndarray:
         """Return the pictures uint8 (n, h, w, c) of codes z (n, d), waiting for them; the hands go first.
 
-        For pages: a gallery, a sweep. Raises `BadInput` for codes of another width, or not finite.
+        For pages: a gallery, a sweep; `humble`: what nobody looks at, such as a long measurement. Raises `BadInput` for
+        codes of another width, or not finite.
         """
         ready = threading.Event()
-        job = Job(generator, checks.codes(z, generator.dim), patient=not urgent, done=lambda job: ready.set())
+        job = Job(
+            generator, checks.codes(z, generator.dim), patient=not urgent, humble=humble, done=lambda job: ready.set()
+        )
         slot = (job, "")
         self.submit(slot, job)
         while not ready.wait(1.0):
@@ -286,7 +292,16 @@ class Engine:
                 self._patient.append(job)
             else:
                 hands.append(job)
-        return hands, self._patient.popleft() if self._patient and not self._stopped else None
+        return hands, self._turn() if self._patient and not self._stopped else None
+
+    def _turn(self) -> Job:
+        """Take the patient job that waits longest, a humble one where there is no other, or every so many rounds."""
+        if self.statistics.rounds % HUMBLE:
+            for job in self._patient:
+                if not job.humble:
+                    self._patient.remove(job)
+                    return job
+        return self._patient.popleft()
 
     def _round(self, hands: list[Job], patient: Job | None) -> None:
         """Look up and decode what the hands ask for, and one chunk of the patient job with it."""

@@ -92,7 +92,7 @@ def effects(model: str, fingerprint: str, basis: str, selections: str | None = N
     found: Future[np.ndarray] = Future()
 
     def decode(z: np.ndarray) -> np.ndarray:
-        return models.works.decode(opened.generator, z) / np.float32(255)
+        return models.works.decode(opened.generator, z, humble=True) / np.float32(255)
 
     def measure() -> None:
         try:
