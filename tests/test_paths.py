@@ -766,16 +766,36 @@ def test_many_searches_at_once_ask_for_no_more_pictures_than_one_by_one():
         return np.concatenate([np.sin(3 * z), z**2], axis=1)
 
     country = _roads.Country(CODES, 10)
-    slope = _pull.Slope(decode, None, country.centre, country.unit)
+    slope, fresh = (_pull.Slope(decode, None, country.centre, country.unit) for _ in range(2))
     t = np.linspace(0, 1, 9)[None, :, None]
     chains = (1 - t) * CODES[:12, None].astype(float) + t * CODES[12:24, None]
     asked.clear()
     together = _descent.descend(slope, chains, 60, 1e-3)
     at_once = sum(asked)
     asked.clear()
-    alone = [_descent.descend(slope, chain[None], 60, 1e-3) for chain in chains]
+    alone = [_descent.descend(fresh, chain[None], 60, 1e-3) for chain in chains]
     assert at_once == sum(asked)  # a chain at rest is not woken by its fellows
     assert np.allclose(together.energy, np.concatenate([one.energy for one in alone]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("by_torch", [True, False])
+def test_a_search_looks_at_its_ends_once(by_torch):
+    import torch
+
+    seen = []
+
+    def decode(z):
+        seen.append(np.asarray(z.detach() if isinstance(z, torch.Tensor) else z))
+        if isinstance(z, torch.Tensor):
+            return torch.cat([torch.sin(3 * z), z**2], 1) if by_torch else NotImplemented
+        return np.concatenate([np.sin(3 * z), z**2], axis=1)
+
+    starts, ends = CODES[:3], CODES[3:6]
+    paths.between(starts, ends, "pullback", 33, decode)
+    looked = np.concatenate(seen)
+    for end in (*starts, *ends):
+        assert (looked == end).all(axis=1).sum() == 1
+    assert len(looked) > 300
 
 
 def test_work_is_shared_out_in_order_over_cores_that_torch_may_use():

@@ -61,6 +61,7 @@ class Slope:
         self.see, self.centre, self.unit, self.fog, self.slow = see, centre, unit, fog, slow
         self.device = getattr(owner, "device", "cpu")
         self.by_torch = self._remembers(len(centre))
+        self.ends: dict[bytes, tuple[Any, Any]] = {}  # what is seen of each end, which stays, and its spread
 
     def _remembers(self, dim: int) -> bool:
         """Whether a tensor of codes comes out as a tensor that torch can go back from."""
@@ -80,12 +81,14 @@ class Slope:
 
     def __call__(self, z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         shape, links = z.shape, z.shape[1] - 1
-        codes = (z.reshape(-1, shape[-1]) * self.unit + self.centre).astype(np.float32)
+        codes = (z * self.unit + self.centre).astype(np.float32)
         weight, uphill = np.ones((len(z), links)), None
         if self.slow is not None:
             weight, uphill = self.slow(z, rows)
-        value, slope, changes = (self._by_torch if self.by_torch else self._nudged)(codes, shape, weight)
-        slope = slope * self.unit
+        self._meet(codes)
+        value, inner, changes = (self._by_torch if self.by_torch else self._nudged)(codes, weight)
+        slope = np.zeros(shape)
+        slope[:, 1:-1] = inner * self.unit
         if uphill is not None:
             pull = links * changes[:, :, None] * uphill / 2
             slope[:, 1:] += pull
@@ -98,64 +101,87 @@ class Slope:
         usual = np.median(stiff, axis=1, keepdims=True)
         return value, slope[:, 1:-1], np.clip(stiff, usual * 1e-2 + 1e-300, usual * 1e2 + 1e-300)
 
-    def _by_torch(
-        self, codes: np.ndarray, shape: tuple[int, ...], weight: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _meet(self, codes: np.ndarray) -> None:
+        """See the ends of chains of codes (a, m + 1, d) that were not seen before."""
+        ends = {end.tobytes(): end for end in codes[:, [0, -1]].reshape(-1, codes.shape[-1])}
+        new = [name for name in ends if name not in self.ends]
+        for at in range(0, len(new), TOGETHER):
+            some = new[at : at + TOGETHER]
+            x, spread = self._fixed(np.stack([ends[name] for name in some]))
+            self.ends |= {name: (x[i], spread[i]) for i, name in enumerate(some)}
+
+    def _fixed(self, codes: np.ndarray) -> tuple[Any, Any]:
+        if not self.by_torch:
+            return self._pictures(codes)
+        import torch
+
+        with torch.no_grad():
+            return self._told(self.see(torch.tensor(codes, device=self.device)))
+
+    def _at(self, codes: np.ndarray, end: int) -> list[tuple[Any, Any]]:
+        """What is seen of the first (0) or the last (-1) of each chain of codes, and its spread."""
+        return [self.ends[chain[end].tobytes()] for chain in codes]
+
+    def _by_torch(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some chains at a time on each core of a CPU, all at once elsewhere."""
-        few = max(1, TOGETHER // shape[1]) if str(self.device) == "cpu" else shape[0]
-        some = [slice(at, at + few) for at in range(0, shape[0], few)]
-        parts = threads.shared(lambda part: self._torch(codes.reshape(shape)[part], weight[part]), some)
+        few = max(1, TOGETHER // (codes.shape[1] - 2)) if str(self.device) == "cpu" else len(codes)
+        some = [slice(at, at + few) for at in range(0, len(codes), few)]
+        parts = threads.shared(lambda part: self._torch(codes[part], weight[part]), some)
         value, slope, changes = (np.concatenate(part) for part in zip(*parts, strict=True))
         return value, slope, changes
+
+    def _told(self, x: Any) -> tuple[Any, Any]:
+        """What is compared of some pictures, as rows, and how widely the members' spread, 0 without fog."""
+        if self.fog is None:
+            return x.flatten(1), x.new_zeros(len(x))
+        return x.mean(0).flatten(1), x.flatten(2).var(0).sum(1)
 
     def _torch(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         import torch
 
-        shape = codes.shape
+        chains, inner, dim = len(codes), codes.shape[1] - 2, codes.shape[2]
+        first, last = ([torch.stack(part) for part in zip(*self._at(codes, end), strict=True)] for end in (0, -1))
         with torch.enable_grad():
-            z = torch.tensor(codes.reshape(-1, shape[-1]), device=self.device, requires_grad=True)
-            x = self.see(z)
-            spread = None
-            if self.fog is not None:
-                spread = x.flatten(2).var(0).sum(1).reshape(shape[:2])
-                x = x.mean(0)
-            x = x.flatten(1).reshape(*shape[:2], -1)
+            z = torch.tensor(codes[:, 1:-1].reshape(-1, dim), device=self.device, requires_grad=True)
+            x, spread = (
+                torch.cat([a[:, None], seen.reshape(chains, inner, *seen.shape[1:]), b[:, None]], 1)
+                for a, seen, b in zip(first, self._told(self.see(z)), last, strict=True)
+            )
             changes = (x[:, 1:] - x[:, :-1]).square().sum(2)
             counted = changes * torch.as_tensor(weight, dtype=changes.dtype, device=self.device)
-            value = (shape[1] - 1) * counted.sum(1)
-            if spread is not None:
-                value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / (shape[1] - 1)
+            value = (inner + 1) * counted.sum(1)
+            if self.fog is not None:
+                value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / (inner + 1)
             (slope,) = torch.autograd.grad(value.sum(), z)
         back = [part.detach().double().cpu().numpy() for part in (value, slope, changes)]
-        return back[0], back[1].reshape(shape), back[2]
+        return back[0], back[1].reshape(chains, inner, dim), back[2]
 
-    def _nudged(
-        self, codes: np.ndarray, shape: tuple[int, ...], weight: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _nudged(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """By central differences: each number of each code is moved a little to both sides."""
-        links = shape[1] - 1
-        x, spread = self._pictures(codes)
-        x = x.reshape(*shape[:2], -1)
+        chains, inner, dim = len(codes), codes.shape[1] - 2, codes.shape[2]
+        links, moving = inner + 1, codes[:, 1:-1].reshape(-1, dim)
+        first, last = ([np.stack(part) for part in zip(*self._at(codes, end), strict=True)] for end in (0, -1))
+        x, spread = (
+            np.concatenate([a[:, None], seen.reshape(chains, inner, *seen.shape[1:]), b[:, None]], 1)
+            for a, seen, b in zip(first, self._pictures(moving), last, strict=True)
+        )
         change = np.diff(x, axis=1)
         changes = np.square(change).sum(axis=2)
-        value = links * (changes * weight).sum(axis=1)
-        pull = np.zeros_like(x)
         push = change * weight[:, :, None]
-        pull[:, 1:-1] = 2 * links * (push[:, :-1] - push[:, 1:])
+        value = links * (changes * weight).sum(axis=1)
+        flat = 2 * links * (push[:, :-1] - push[:, 1:]).reshape(len(moving), -1)
         if self.fog is not None:
-            spread = spread.reshape(shape[:2])
             value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(axis=1) / links
-        slope = np.zeros(codes.shape)
+        slope = np.zeros(moving.shape)
         nudge = np.float32(NUDGE * self.unit)
-        flat = pull.reshape(len(codes), -1)
-        for axis in range(codes.shape[1]):
-            step = np.zeros(codes.shape[1], np.float32)
+        for axis in range(dim):
+            step = np.zeros(dim, np.float32)
             step[axis] = nudge
-            (up, fog_up), (down, fog_down) = self._pictures(codes + step), self._pictures(codes - step)
+            (up, fog_up), (down, fog_down) = self._pictures(moving + step), self._pictures(moving - step)
             slope[:, axis] = np.einsum("km,km->k", up - down, flat) / (2.0 * nudge)
             if self.fog is not None:
                 slope[:, axis] += self.fog * 2 / links * (fog_up - fog_down) / (2.0 * nudge)
-        return value, slope.reshape(shape), changes
+        return value, slope.reshape(chains, inner, dim), changes
 
     def _pictures(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts, spread = [], []
@@ -166,7 +192,7 @@ class Slope:
                 spread.append(x.reshape(*x.shape[:2], -1).var(axis=0, ddof=1).sum(axis=1))
                 x = x.mean(axis=0)
             parts.append(x.reshape(len(x), -1))
-        return np.concatenate(parts), np.concatenate(spread) if spread else np.empty(0)
+        return np.concatenate(parts), np.concatenate(spread) if spread else np.zeros(len(codes))
 
 
 class Fear:
@@ -222,14 +248,15 @@ def curves(
     few, many = LEVELS
     first, then = STEPS[0] * few * (1 + on_roads), STEPS[1] * many  # codes that either search decodes at most
 
+    slope = Slope(see, getattr(owner, "__self__", owner), centre, unit, fog)
+
     def search(chains: np.ndarray, most: int, tolerance: float) -> _descent.Found:
         done, each = (0, first / STEPS[0]) if chains.shape[1] == few else (first, then / STEPS[1])
 
         def goes_on(step: int) -> bool:
             return manifold.coarse or manifold.goes_on(DESCENT, (done + each * step) / (first + then))
 
-        slow = None if density is None else Fear(density, fear, chains)
-        slope = Slope(see, getattr(owner, "__self__", owner), centre, unit, fog, slow)
+        slope.slow = None if density is None else Fear(density, fear, chains)
         return _descent.descend(slope, chains, most, tolerance, goes_on=goes_on)
 
     t = np.linspace(0, 1, few)[None, :, None]
