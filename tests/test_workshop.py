@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -10,15 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
 from manigen import cli, files, home, weights
+from manigen.datasets import own
 from manigen.errors import BadInput, UnknownName
 from manigen.recipe import Run
 from manigen.training import Training
@@ -75,6 +79,28 @@ def test_an_order_ends_in_a_model_that_its_command_makes_again_bit_for_bit(tmp_p
     words[words.index("--out") + 1] = str(tmp_path / "again")
     assert cli.main(words) == 0
     assert model_bytes(tmp_path / "again") == model_bytes(order.out)
+
+
+def test_an_order_on_ones_own_pictures_is_made_again_by_its_command_as_they_were_made_ready(
+    tmp_path, monkeypatch
+) -> None:
+    rng, source, me = np.random.default_rng(0), tmp_path / "mine.zip", home.owner("me")
+    with zipfile.ZipFile(source, "w") as archive:
+        for number in range(40):
+            buffer = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (30, 40, 4), np.uint8)).save(buffer, "PNG")
+            archive.writestr(f"{number}.png", buffer.getvalue())
+    token, folder = me.place("pictures")
+    own.prepare(source, folder / "ready", size=28, background="black", fit="pad")
+    order = place(me, "autoencoder", token, "Ours", images=200, batch=16, knobs=KNOBS, maps=("pca",), threads=1,
+                  called="mine.zip")  # fmt: skip
+    serve_all()
+    words = shlex.split(weights.info(order.model)["command"])[3:]
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 0
+    assert model_bytes(tmp_path / "again") == model_bytes(order.out)
+    assert weights.info(tmp_path / "again")["data"]["sha256"] == weights.info(order.model)["data"]["sha256"]
 
 
 def test_a_server_that_goes_leaves_a_checkpoint_and_the_next_goes_on_to_the_same_weights(monkeypatch) -> None:

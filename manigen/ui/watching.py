@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -69,9 +70,13 @@ def _pick(mine: dict[str, Order], token: str) -> str:
     widget = "pick:run"
     if st.session_state.get("seen:run") != token or st.session_state.get(widget) not in mine:
         st.session_state[widget] = token
-    names = {
-        one: f"{MARKS.get(order.status()['state'], '●')} {order.about.get('title', one)}" for one, order in mine.items()
-    }
+    names: dict[str, str] = {}
+    counted: Counter[str] = Counter()
+    for one, order in reversed(mine.items()):  # the oldest first: of those of one name the later are numbered
+        title = str(order.about.get("title", one))
+        counted[title] += 1
+        again = f" · {counted[title]}" if counted[title] > 1 else ""
+        names[one] = f"{MARKS.get(order.status()['state'], '●')} {title}{again}"
     chosen = st.pills(
         text("trn_yours"),
         list(mine),

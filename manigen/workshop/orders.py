@@ -121,14 +121,15 @@ def place(
     `data` is a data set's name, or the token of this owner's own pictures. Raises `BadInput`, `UnknownName`.
     """
     from manigen import datasets, models
+    from manigen.datasets import own
 
     card = models.card_of(family)
     settings = card.typed(knobs or {})
     if data in datasets.names():
         turned = datasets.card_of(data).typed(data_knobs or {})
     else:
-        owner.thing("pictures", data)
-        turned = {}
+        place, usual = owner.thing("pictures", data) / "ready", own.card.settings()
+        turned = {name: value for name, value in own.prepared_settings(place).items() if value != usual[name]}
     waiting = [order for order in of(owner) if order.status()["state"] not in OVER]
     if len(waiting) >= MOST_WAITING:
         raise BadInput(f"You have {len(waiting)} trainings under way, which is the limit; wait for one, or delete it.")
