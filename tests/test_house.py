@@ -320,3 +320,21 @@ def test_errors_are_one_family() -> None:
 def test_a_card_is_frozen() -> None:
     with pytest.raises(AttributeError):
         Card("A title", "A sentence.", "Somebody 2020", "").title = "Another"  # type: ignore[misc]
+
+
+def test_a_pages_sheet_gives_no_class_a_second_meaning() -> None:
+    """`manigen.css` is on every page: what it says of a class must not be said of another thing of that name."""
+    sheets = PACKAGE / "ui" / "frontend"
+
+    def bare(sheet: Path) -> set[str]:
+        rules = re.sub(
+            r"/\*.*?\*/|@[^{;]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", sheet.read_text(encoding="utf-8"), flags=re.S
+        )
+        selectors = [one.strip() for many in re.findall(r"([^{}]+)\{", rules) for one in many.split(",")]
+        return {one for one in selectors if re.fullmatch(r"\.mg-[\w-]+", one)}
+
+    shared = bare(sheets / "manigen.css")
+    assert len(shared) > 20
+    for sheet in sheets.glob("*.css"):
+        if sheet.name != "manigen.css":
+            assert bare(sheet) & shared <= {f".mg-{sheet.stem}"}, sheet.name

@@ -70,6 +70,18 @@ def test_a_pair_of_classes_is_walked_by_every_model(person):
     person.page.wait_for_selector('[data-id="walked:mnist-autoencoder:9"][aria-label*="from 3 to 8"]')
 
 
+def test_each_measure_has_a_panel_of_its_own_below_the_table(person):
+    person.page.get_by_role("radio", name="Measures").click()
+    person.page.wait_for_selector(".mg-measures figure[data-measure]")
+    table, *boxes = person.page.locator(".mg-tablebox, .mg-measures figure[data-measure]").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().toJSON())"
+    )
+    assert len(boxes) > 10 and all(box["top"] >= table["bottom"] and box["width"] > 250 for box in boxes)
+    for at, one in enumerate(boxes):
+        for other in boxes[at + 1 :]:
+            assert one["right"] <= other["left"] or one["bottom"] <= other["top"]
+
+
 def test_the_table_sorts_explains_and_reports(person):
     person.page.get_by_role("radio", name="Measures").click()
     person.page.wait_for_selector(".mg-measures table")

@@ -111,7 +111,7 @@ class Measures {
     if (panel.aim !== null) over.append(element("i", "mg-aim", [], { style: `left:${100 * panel.aim}%` }));
     const way = { left: `← ${text.cmp_lower}`, right: `${text.cmp_higher} →`, middle: fill(text.cmp_middle, { value: row.aimValue }) }[panel.better] ?? text.cmp_no_best;
     const foot = [panel.realWords && fill(text.cmp_panel_real, { value: panel.realWords }), panel.log && text.cmp_log].filter(Boolean).join(" · ");
-    return element("figure", "mg-panel", [
+    return element("figure", "mg-spread", [
       element("figcaption", "", [element("b", "", [row.title]), element("small", "", [way])]),
       element("div", "mg-field", [element("ul", "", lines), over]),
       element("small", "mg-panelfoot", [foot])], { "data-measure": row.name });
