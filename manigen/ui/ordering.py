@@ -274,10 +274,11 @@ def _begin(me: Owner, data: Data, family: str, card: Card, given: dict[str, Valu
                 text("trn_name"), f"{card_text(data.title)}, {card_text(card.title).lower()}"[:80], max_chars=80,
                 key=f"name:{data.name}:{family}",
             )  # fmt: skip
-        with st.container(width="stretch"):
-            _estimate({"family": family, "knobs": given, "batch": plan.batch}, data.shape, plan.images)
+        beside = st.container(width="stretch")
         pressed = st.button(text("trn_start"), type="primary", icon=":material/play_arrow:")
     if not pressed:
+        with beside:  # what looks again by itself must not be begun on a page that is about to be another
+            _estimate({"family": family, "knobs": given, "batch": plan.batch}, data.shape, plan.images)
         return
     try:
         _check(family, data.shape, given)
