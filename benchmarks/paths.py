@@ -9,7 +9,8 @@ On a model, between held-out codes, the graph of its training codes built before
 * `--together` pull-back geodesics in one search against one alone;
 * ours against a reference: the lowest of three descents of up to `--long` steps, begun at ours, at the straight line
   and at the graph path, for `--long-pairs` pairs;
-* the graph of `--codes` codes: training pictures encoded anew, where the data set is at hand;
+* the graph of `--codes` codes: training pictures encoded anew, where the data set is at hand; its queries with all of
+  torch's threads, and with one, as the app walks;
 * stochman's `connecting_geodesic` with the same decoder (Detlefsen et al. 2021,
   https://github.com/MachineLearningLifeScience/stochman), where that is installed (`pip install stochman matplotlib
   networkx`), as it is when asked for nothing: energies of both on one grid.
@@ -24,6 +25,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
 
@@ -35,6 +37,7 @@ from manigen.errors import BadInput, ManigenError
 from manigen.nearest import Nearest
 from manigen.paths import _descent, _pull, _roads
 from manigen.paths.base import Manifold
+from manigen.threads import one_thread
 
 KNOTS = 33
 GRID = 129  # codes of a way whose energy is compared with stochman's
@@ -181,11 +184,15 @@ class Bench:
         near = Nearest(z)
         built, _ = timed(lambda: _roads.roads(Manifold(self.generator.decode, near)))
         starts, ends = self.ends(min(QUERIES, len(self.held_out) // 2))
-        taken = [
-            timed(lambda a=a, b=b: paths.through([a, b], "graph", 65, self.generator.decode, near))[0]
-            for a, b in zip(starts, ends, strict=True)
-        ]
-        return {"large_graph_codes": len(z), "large_graph_build_ms": built, **spread("large_graph_query", taken)}
+        pairs = list(zip(starts, ends, strict=True))
+
+        def query(pair: tuple[np.ndarray, np.ndarray]) -> float:
+            return timed(lambda: paths.through(list(pair), "graph", 65, self.generator.decode, near))[0]
+
+        figures = spread("large_graph_query_all_threads", [query(pair) for pair in pairs])
+        with ThreadPoolExecutor(1, initializer=one_thread) as walker:  # as the app walks
+            figures |= spread("large_graph_query", list(walker.map(query, pairs)))
+        return {"large_graph_codes": len(z), "large_graph_build_ms": built, **figures}
 
     def beside_stochman(self, pairs: int) -> dict[str, Any]:
         """Return the times and the energies of both on the model, both ways decoded at `GRID` codes."""
