@@ -146,7 +146,8 @@ def test_progress_rises_to_one_and_may_stop_the_fit(method, codes):
 
 
 @pytest.mark.parametrize("method", ["mds", "tsne", "umap", "densmap"])
-def test_the_places_are_seen_while_they_find_their_way_to_the_last_ones(method, codes, maps):
+def test_the_places_are_seen_while_they_find_their_way_to_the_last_ones(method, codes, maps, monkeypatch):
+    monkeypatch.setattr("manigen.projections.umap.EVERY_S", 0)  # so few codes are laid out sooner than that
     told = []
     fit_map(codes, method, progress=lambda share, words, p: told.append((share, p)))
     seen = [p for share, p in told if p is not None and share < 1]

@@ -14,6 +14,7 @@ import base64
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -89,7 +90,7 @@ def work(order: dict[str, Any]) -> None:
 def listen(orders: queue.Queue[str]) -> None:
     for text in sys.stdin:
         orders.put(text)
-    os._exit(0)
+    signal.raise_signal(signal.SIGTERM)  # whatever library is at work, and for however long
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ card = Card(
     },
 )
 
+EVERY_S = 0.2  # seconds between two looks at a map that forms
 ALL_PAIRS = 4096  # codes: of fewer, umap-learn compares all pairs by itself; and of many its own search is quicker
 
 
@@ -75,7 +76,7 @@ def embed(
     import umap  # takes seconds
 
     epochs = _Epochs(progress)
-    drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": epochs, "mininterval": 0.2}
+    drawn = {"disable": False, "bar_format": "{n_fmt} {total_fmt}", "file": epochs, "mininterval": EVERY_S}
     progress(0.05, "finding the nearest neighbours", None)
     if metric == "euclidean" and ALL_PAIRS <= len(z) <= nearest.TOGETHER:
         more |= {"precomputed_knn": known_neighbours(z, n_neighbors)}
