@@ -124,6 +124,7 @@ export class MapView {
     clearTimeout(this.refining);
     clearTimeout(this.sharpening);
     if (this.drawn) window.Plotly.purge(this.plot);
+    this.drawn = this.leading = false; // what still waits for a frame or a rest finds nothing to do
   }
 
   // Show other columns: a new map of the same codes, or another model's.
@@ -136,7 +137,7 @@ export class MapView {
       if ((this.camera || columns.many) && this.drawn) this.leavePlotly();
     }
     const [n, x, y] = [columns.x.length, columns.x, columns.y];
-    if (fresh || dark !== this.dark) this.shading = null;
+    if (fresh || dark !== this.dark) this.shading = this.sheet = null;
     Object.assign(this, { columns, colourBy, classes, dark, n });
     if (fresh) {
       this.identity = Math.random();
@@ -318,7 +319,6 @@ export class MapView {
   paint() {
     this.sheet = this.points();
     this.compose();
-    this.paints = (this.paints ?? 0) + 1;
   }
 
   // The points of the view and `aside` of its size around it, pixel by pixel: some milliseconds for 20,000 of them.
@@ -634,18 +634,13 @@ export class MapView {
       y0: cy + (y0 - cy) * factor, y1: cy + (y1 - cy) * factor });
   }
 
-  // The view in which a place lies at a pixel.
-  carry(place, pixel) {
-    const [[ax, ay], [bx, by]] = [place, this.toPlace(pixel)];
+  // The view in which a place lies at a pixel, `factor` times as wide as this one.
+  carry(place, [px, py], factor = 1) {
+    const [width, height] = this.size();
     const { x0, x1, y0, y1 } = this.view;
-    this.setView({ x0: x0 + ax - bx, x1: x1 + ax - bx, y0: y0 + ay - by, y1: y1 + ay - by });
-  }
-
-  // Two fingers move, come nearer or part: what lay between them stays there.
-  pinch(before, after) {
-    const place = this.toPlace(before.middle);
-    this.zoom(before.apart / after.apart, place);
-    this.carry(place, after.middle);
+    const [wide, high] = [factor * (x1 - x0), factor * (y1 - y0)];
+    const [left, top] = [place[0] - (px / width) * wide, place[1] + (py / height) * high];
+    this.setView({ x0: left, x1: left + wide, y0: top - high, y1: top });
   }
 
   reset() {
@@ -763,7 +758,8 @@ export class MapView {
       if (fingers.has(event.pointerId)) {
         const before = spanOf(fingers);
         fingers.set(event.pointerId, pixel);
-        if (before) return this.pinch(before, spanOf(fingers));
+        const after = spanOf(fingers);
+        if (before) return this.carry(this.toPlace(before.middle), after.middle, before.apart / after.apart); // what lay between stays there
       }
       if (tracing) this.trace(pixel);
       else if (grip && this.camera && !event.shiftKey) {
