@@ -5,9 +5,12 @@
 A blurred picture is near to everything, so the score stands beside sharpness and beside how sure a classifier is; and a
 long detour past many real pictures would be near to all of them, so no walk is chosen that is more than `LONGEST` times
 as long as the straight one, unless all of those leave the data altogether (`LOST`). The floor is what the model's own
-reconstructions of the ends score.
+reconstructions of the ends score. Sharpness is also told in units of the three held-out pictures nearest to each: two
+digits drawn over each other have more edges than either, a thin one has few, and neither is a matter of blur.
 
-Nearer than that is no nearer: of kinds that reach the floor, the sharpest is taken.
+Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
+to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind whose searches mostly do
+not come to rest is not taken, in the end the graph.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
@@ -26,7 +29,7 @@ import numpy as np
 from manigen import files, measures, paths, seeds, weights
 from manigen.errors import NotPossible
 from manigen.held_out import HeldOut
-from manigen.measures.sharpness import steepness
+from manigen.measures.sharpness import steep, steepness
 from manigen.nearest import Nearest
 from manigen.paths.base import PIXELS, RULERS
 
@@ -34,6 +37,7 @@ PAIRS, FRAMES, SEEN = 24, 33, 9  # walks of each kind, codes of a walk, and pict
 LONGEST = 1.5  # times the straight walk's length that the chosen kind's may have at most
 LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, length is no objection
 FEWEST = 64  # held-out pictures, below which a choice would be chance
+RESTLESS = 0.5  # of a kind's searches that may fail to come to rest
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
 
@@ -44,7 +48,12 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("pullback", {"ruler": ruler}) for ruler in RULERS),
     *(("pullback", {"ruler": ruler, "caution": fear}) for ruler in ("features", "encoder") for fear in (1.0, 2.0)),
     ("fog", {}),
-    *(("density", {"fear": fear, "bandwidth": width}) for width in (0.5, 0.6, 0.8) for fear in (1.0, 2.0, 4.0)),
+    *(
+        ("density", {"fear": round(hill * width**2, 4), "bandwidth": width})
+        for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
+        for hill in (4.0, 6.25, 9.0)  # how steeply slowness grows with the squared distance to the nearest code
+    ),
+    ("density", {"fear": 4.0, "bandwidth": 0.5}),
 )
 CHOSEN_FROM = ("density", "fog", "pullback")
 
@@ -70,7 +79,12 @@ class Ground:
     @property
     def floor(self) -> float:
         """What the model's own reconstructions of the ends score."""
-        return self.far(np.asarray(self.generator.decode(np.concatenate([self.starts, self.ends]))))
+        return self.far(self.reconstructed)
+
+    @property
+    def reconstructed(self) -> np.ndarray:
+        """The model's own reconstructions (2 k, c, h, w) of the ends."""
+        return np.asarray(self.generator.decode(np.concatenate([self.starts, self.ends])))
 
     def pictures(self, ways: list[paths.Trace]) -> np.ndarray:
         """Return the pictures (k, frames, c, h, w) along k walks."""
@@ -84,8 +98,7 @@ class Ground:
         middle = np.linspace(FRAMES // 4, FRAMES - 1 - FRAMES // 4, SEEN).round().astype(int)
         seen = x[:, middle].reshape(-1, *x.shape[2:])
         told = {
-            "held_out_distance": self.far(seen),
-            "sharpness": steepness(seen),
+            **self.looks(seen),
             "length": float(length.mean()),
             "evenness": float(np.mean(length**2 / np.maximum((FRAMES - 1) * np.square(steps).sum(axis=1), 1e-12))),
             "not_converged": float(np.mean([not way.converged for way in ways])),
@@ -94,6 +107,17 @@ class Ground:
             sure = self.extractor.sure(self.extractor.of(seen)).reshape(len(ways), SEEN)
             told |= {"confidence": float(sure.mean()), "lowest_confidence": float(sure.min(axis=1).mean())}
         return told
+
+    def looks(self, x: np.ndarray) -> dict[str, float]:
+        """Return how near pictures x (n, c, h, w) are to held-out ones, how sharp, and how sharp beside the nearest."""
+        kin = HeldOut(self.held_out).kin(x)
+        real = steep(self.held_out.reshape(-1, *x.shape[1:]))[kin].mean()
+        sharp = steepness(x)
+        return {
+            "held_out_distance": self.far(x),
+            "sharpness": sharp,
+            "sharpness_ratio": float(sharp / max(real, 1e-12)),
+        }
 
     def far(self, x: np.ndarray) -> float:
         """Return the mean distance of pictures x (n, c, h, w) to the third-nearest held-out one."""
@@ -175,7 +199,12 @@ def choose(
         "geodesic": best[0],
         "geodesic_knobs": best[1],
         "geodesic_reason": _reason(named(*best[:2]), figures, ground_of_figures, shown is not None),
-        "walks": {"pairs": len(ground_of_figures.starts), "floor": ground_of_figures.floor, "kinds": figures},
+        "walks": {
+            "pairs": len(ground_of_figures.starts),
+            "floor": ground_of_figures.floor,
+            "reconstructions": ground_of_figures.looks(ground_of_figures.reconstructed),
+            "kinds": figures,
+        },
     }
 
 
@@ -198,15 +227,17 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
 
 
 def _best(tried: list[tuple[str, dict[str, Any], dict[str, float]]], floor: float) -> tuple[str, dict[str, Any], Any]:
-    """The nearest to held-out pictures of those that are not too long; of those that reach the floor the sharpest."""
+    """The nearest to held-out pictures of those not too long; of those at the floor the sharpest and surest."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
-    able = [one for one in tried if one[0] in CHOSEN_FROM and one[2]["length"] <= longest]
+    rested = [one for one in tried if one[0] in CHOSEN_FROM and one[2].get("not_converged", 0) <= RESTLESS]
+    able = [one for one in rested if one[2]["length"] <= longest]
     if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
-        able = [one for one in tried if one[0] in CHOSEN_FROM]
+        able = rested or [one for one in tried if one[0] == "graph"] or [tried[0]]
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if reached:
-        return max(reached, key=lambda one: one[2]["sharpness"])
-    return min(able or [tried[0]], key=lambda one: one[2]["held_out_distance"])
+        crisp = max(tried[0][2]["sharpness"], 1e-12)
+        return max(reached, key=lambda one: one[2].get("confidence", 0.0) + one[2]["sharpness"] / crisp)
+    return min(able, key=lambda one: one[2]["held_out_distance"])
 
 
 def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, unseen: bool) -> str:

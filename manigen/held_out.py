@@ -9,7 +9,7 @@ distance is praise only of a sharp picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,16 +41,25 @@ class HeldOut:
 
     def far(self, x: Any, own: np.ndarray | None = None) -> np.ndarray:
         """Return how far each picture x (k, ...) lies (k,) float32; `own` (k,) are rows not to be compared with."""
-        rows = np.asarray(x).reshape(len(x), -1).astype(np.float32)
         third = min(NEIGHBOUR, len(self.x)) - 1
-        found = []
+        return np.concatenate(
+            [np.sqrt(np.maximum(np.partition(square, third, axis=1)[:, third], 0)) for square in self._apart(x, own)]
+        )
+
+    def kin(self, x: Any) -> np.ndarray:
+        """Return which three of these pictures lie nearest to each picture x (k, ...), as places (k, 3)."""
+        few = min(NEIGHBOUR, len(self.x))
+        return np.concatenate([np.argpartition(square, few - 1, axis=1)[:, :few] for square in self._apart(x)])
+
+    def _apart(self, x: Any, own: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """The squared distances of some pictures x (b, ...) at a time to all of these (b, n)."""
+        rows = np.asarray(x).reshape(len(x), -1).astype(np.float32)
         for at in range(0, len(rows), BLOCK):
             some = rows[at : at + BLOCK]
             square = self._squares - 2 * some @ self.x.T + np.einsum("np,np->n", some, some)[:, None]
             if own is not None:
                 square[self.rows[None, :] == own[at : at + BLOCK, None]] = np.inf
-            found.append(np.sqrt(np.maximum(np.partition(square, third, axis=1)[:, third], 0)))
-        return np.concatenate(found)
+            yield square
 
     def floor(self, generator: Any, codes: Codes) -> float | None:
         """Return what a model's own reconstructions of held-out pictures score, None where it has no such codes."""

@@ -92,6 +92,47 @@ def test_it_is_chosen_on_training_pictures_that_no_road_has_seen_and_shown_on_ot
     assert "pullback, critic" not in told["walks"]["kinds"]  # it has none
 
 
+def tried(kind, far, sharp, sure, length, restless=0.0, **knobs):
+    told = {"held_out_distance": far, "sharpness": sharp, "length": length, "not_converged": restless}
+    return kind, knobs, told | ({} if sure is None else {"confidence": sure})
+
+
+def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken_if_it_is_short_and_rests():
+    straight, graph = tried("straight", 5.3, 0.12, 0.90, 10), tried("graph", 4.9, 0.12, 0.95, 15)
+    blurred, nearest = tried("fog", 4.0, 0.06, 0.70, 12), tried("density", 4.4, 0.11, 0.94, 12, fear=4.0)
+    best = tried("density", 4.9, 0.119, 0.96, 14, fear=0.3)
+    long, far = tried("density", 4.9, 0.13, 0.99, 16, fear=0.4), tried("pullback", 5.2, 0.13, 0.99, 9)
+    restless = tried("density", 4.9, 0.13, 0.99, 12, 0.6, fear=0.5)
+    everything = [straight, graph, blurred, nearest, best, long, far, restless]
+    assert geodesic._best(everything, floor=5.0) is best
+    assert geodesic._best(everything, floor=3.0) is blurred  # none reaches it: the nearest
+    assert geodesic._best([straight, graph, restless], floor=5.0) is graph
+    assert geodesic._best([straight, restless], floor=5.0) is straight
+    without_classes = [tried(kind, *told, None, 10) for kind, *told in
+                       (("straight", 5.3, 0.12), ("density", 4.9, 0.11), ("pullback", 4.8, 0.10))]  # fmt: skip
+    assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
+
+
+def test_sharpness_is_told_beside_that_of_the_held_out_pictures_nearest_to_each():
+    model, codes, test = circle(200)
+    on = geodesic.ground(model, codes, test, pairs=5)
+    x = ring(np.random.default_rng(3).normal(size=(7, 2)))
+    real = on.held_out.reshape(-1, *x.shape[1:])
+    kin = [np.argsort([np.linalg.norm(other - picture) for other in real])[:3] for picture in x]
+
+    def edges(picture):  # by hand
+        across = [abs(float(row[j + 1] - row[j])) for row in picture[0] for j in range(SIDE - 1)]
+        down = [abs(float(a - b)) for a, b in zip(picture[0][1:].ravel(), picture[0][:-1].ravel(), strict=True)]
+        return np.mean(across) + np.mean(down)
+
+    sharp = np.mean([edges(picture) for picture in x])
+    told = on.looks(x)
+    assert told["sharpness"] == pytest.approx(sharp, rel=1e-5)
+    near = np.mean([edges(real[i]) for rows in kin for i in rows])
+    assert told["sharpness_ratio"] == pytest.approx(sharp / near, rel=1e-4)
+    assert told["held_out_distance"] == on.far(x)
+
+
 def test_too_few_held_out_pictures_are_refused_in_a_sentence():
     model, codes, test = circle(40)
     with pytest.raises(NotPossible, match="too few"):

@@ -31,6 +31,10 @@ def measure(context: Context) -> Result:
 
 def steepness(x: np.ndarray) -> float:
     """Return the mean absolute difference between neighbouring pixels of pictures x (n, c, h, w), down and across."""
-    down = np.abs(np.diff(x, axis=2)).mean(dtype=np.float64)
-    across = np.abs(np.diff(x, axis=3)).mean(dtype=np.float64)
-    return float(down + across)
+    return float(steep(x).mean())
+
+
+def steep(x: np.ndarray) -> np.ndarray:
+    """Return the same of each of the pictures x (n, c, h, w), as (n,)."""
+    down, across = (np.abs(np.diff(x, axis=axis)).mean(axis=(1, 2, 3), dtype=np.float64) for axis in (2, 3))
+    return down + across
