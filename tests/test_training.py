@@ -228,6 +228,18 @@ def test_a_run_that_was_broken_off_goes_on_bit_for_bit(
     assert same(resumed.finish().state_dict(), whole.finish().state_dict())
 
 
+@pytest.mark.parametrize("able", [False, True])
+def test_a_processor_that_only_acts_out_bfloat16_is_told_of_after_the_first_step(
+    able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "halves", lambda device: able)
+    told = [step.notice for step in a_run("autoencoder", 64 * 3, precision="bfloat16")]
+    assert told[1:] == [None, None] and (told[0] is None) == able
+    assert not any(step.notice for step in a_run("autoencoder", 64 * 2))  # in float32 there is nothing to tell
+    if not able:
+        assert "float32" in told[0] and is_one_sentence(told[0])
+
+
 def test_resuming_in_bfloat16_is_exact_too(tmp_path: Path) -> None:
     whole, broken = (a_run("autoencoder", 64 * 6, precision="bfloat16") for _ in range(2))
     list(whole)

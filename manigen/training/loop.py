@@ -27,6 +27,10 @@ SLOWEST = 0.02  # share of the learning rate that is left at the end
 CHECK_EVERY = 250  # steps between two looks at the held-out pictures
 PINNED = 500  # steps for which a critic's loss may stand at an end before it is said
 RUN_AWAY = 20  # times its lowest that the smoothed loss may grow before it is said
+SLOW_HALVES = (
+    "This processor does not compute in bfloat16 by itself, which makes it many times slower than float32 here: "
+    "stop, and begin anew with float32."
+)
 SEES_ALL, SEES_NOTHING = 0.01, 0.001  # the loss below which a critic sees through all; how near to log 2 it is blind
 
 
@@ -52,13 +56,19 @@ class Step:
         return (self.budget - self.seen) / max(self.per_second, 1e-9)
 
 
+def halves(device: torch.device) -> bool:
+    """Say whether a processor computes in bfloat16 by itself, rather than acting it out number by number."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class Training:
     """A run of `model` over uint8 `images` (n, c, h, w) until `budget` pictures have been seen.
 
     Each step draws a batch, lets every player move once with Adam (learning rate warmed up, then a half cosine down),
     and follows the weights with an exponential average, which is what is kept. Where the model encodes, the average
     is scored on `held_out` pictures (cut from the train split, never the test split) and the best one is kept.
-    `precision="bfloat16"` computes the losses in half the bits: about twice as fast on processors made for it.
+    `precision="bfloat16"` computes the losses in half the bits: about twice as fast on processors made for it, many
+    times slower on others, which is said after the first step.
 
     Raises `BadInput` for pictures that do not fit the model, `Diverged` for a loss that is not a number.
     """
@@ -187,7 +197,11 @@ class Training:
             )
 
     def _watch(self, losses: dict[str, float]) -> str | None:
-        """Return a sentence when the loss runs away, or when critic and forger no longer play: see `_game`."""
+        """Return a sentence when half the bits cost time instead of saving it, the loss runs away, or critic and forger
+        no longer play: see `_game`.
+        """
+        if self.index == 1 and self.precision == "bfloat16" and not halves(self.images.device):
+            return SLOW_HALVES
         total = losses.get("total", losses.get(f"{next(iter(self.optimisers), 'model')}_total"))
         if total is not None and total > 0 and self.judged_alone:
             self.level = total if self.level is None else 0.98 * self.level + 0.02 * total
