@@ -25,6 +25,7 @@ NEIGHBOUR = 3
 BLOCK = 256  # pictures measured at once
 MEMORY = 48_000_000  # bytes that the pictures may take
 MOST, FLOOR = 5000, 200  # pictures compared with, and reconstructions that the floor is taken over, at most
+FEWEST, LARGE = 32, 3 * 64 * 64  # of pictures larger than so, which decode slowly, the floor is taken over fewer
 
 
 class HeldOut:
@@ -66,7 +67,8 @@ class HeldOut:
         chosen = np.flatnonzero(codes.split == 1)
         if not len(chosen):
             return None
-        chosen = chosen[np.linspace(0, len(chosen) - 1, min(FLOOR, len(chosen))).astype(int)]
+        most = min(len(chosen), FLOOR, max(FEWEST, FLOOR * LARGE // self.x.shape[1]))
+        chosen = chosen[np.linspace(0, len(chosen) - 1, most).astype(int)]
         return float(self.far(generator.decode(codes.z[chosen]), codes.rows[chosen]).mean())
 
 

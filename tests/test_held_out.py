@@ -43,6 +43,20 @@ def test_the_floor_is_what_reconstructions_score_without_their_originals():
     assert HeldOut(X).floor(model, Codes(z, codes.labels, np.full(40, 2), codes.rows, blank)) is None
 
 
+def test_the_floor_of_large_pictures_which_decode_slowly_is_taken_over_fewer():
+    for side, asked in ((8, 200), (128, 50), (512, 32)):
+        decoded: list[int] = []
+
+        def decode(z, side=side, decoded=decoded):
+            decoded.append(len(z))
+            return np.zeros((len(z), 3, side, side), np.float32)
+
+        many = np.arange(300)
+        codes = Codes(np.zeros((300, 2), np.float32), many, np.ones(300, int), many, np.zeros(300, np.float32))
+        HeldOut(np.zeros((4, 3, side, side), np.uint8)).floor(SimpleNamespace(decode=decode), codes)
+        assert sum(decoded) == asked
+
+
 def test_pictures_are_at_hand_only_where_their_data_set_is_and_fits():
     found = held_out.at_hand({"name": "digits"}, (1, 8, 8))
     assert found is not None and len(found.x) == len(found.rows) > 100 and found.x.max() <= 1
