@@ -24,8 +24,7 @@ def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
         return st.slider(label, int(knob.low), int(knob.high), int(value), 1, key=key, help=help)
     if knob.log:
         return st.number_input(label, float(knob.low), float(knob.high), float(value), key=key, help=help)
-    fine = knob.high - knob.low <= 2 or round(float(value), 1) != float(value)  # a card may say 0.14
-    step = 0.01 if fine else 0.1 if knob.high - knob.low <= 10 else 0.5
+    step = 0.01 if knob.high - knob.low <= 6 else 0.1 if knob.high - knob.low <= 10 else 0.5
     return st.slider(label, float(knob.low), float(knob.high), float(value), step, key=key, help=help)
 
 
