@@ -49,7 +49,7 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("pullback", {"ruler": ruler, "caution": fear}) for ruler in ("features", "encoder") for fear in (1.0, 2.0)),
     ("fog", {}),
     *(
-        ("density", {"fear": round(hill * width**2, 2), "bandwidth": width})
+        ("density", {"fear": float(f"{hill * width**2:.2g}"), "bandwidth": width})
         for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
         for hill in (4.0, 6.25, 9.0)  # how steeply slowness grows with the squared distance to the nearest code
     ),

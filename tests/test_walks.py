@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from manigen import paths
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
-from manigen.ui import state, walks
+from manigen.ui import state, turning, walks
 from manigen.weights import Codes
 
 DIM = 5
@@ -293,3 +293,31 @@ def test_a_lossless_film_shows_the_very_pictures() -> None:
 def test_only_what_takes_long_is_sketched_first() -> None:
     assert [kind for kind in walks.kinds() if walks.refines(kind)] == ["fog", "pullback"]
     assert walks.refines("straight+pullback") and not walks.refines("straight+density")
+
+
+def turned() -> None:
+    """A page with one knob, whose value goes into the link and comes back from there."""
+    import streamlit as st
+
+    from manigen import paths
+    from manigen.ui import turning
+
+    knob = next(knob for knob in paths.cards()["density"].knobs if knob.name == "fear")
+    told = turning.turn("walk", knob, float(st.query_params.get("fear", 0.1406)))
+    st.query_params["fear"] = str(told)
+
+
+def test_a_knob_over_decades_is_a_slider_that_is_as_fine_for_little_as_for_much() -> None:
+    for kind, name in (("density", "fear"), ("density", "bandwidth"), ("fog", "shyness")):
+        knob = next(knob for knob in paths.cards()[kind].knobs if knob.name == name)
+        stops = turning.stops(knob, float(knob.default))  # type: ignore[arg-type]
+        assert stops == sorted(set(stops)) and (stops[0], stops[-1]) == (knob.low, knob.high)
+        assert knob.default in stops and all(knob.check(stop) == stop for stop in stops)
+        steps = np.divide(stops[2:], stops[1:-1])
+        assert steps.min() > 1 and steps.max() <= 1.1 + 1e-9  # no step changes it by more than a tenth
+    page = AppTest.from_function(turned).run()
+    assert page.select_slider[0].value == 0.1406  # what a card says is shown, round or not
+    page.select_slider[0].set_value(0.36).run()
+    assert (
+        not page.exception and page.select_slider[0].value == 0.36 and page.query_params["fear"] in ("0.36", ["0.36"])
+    )

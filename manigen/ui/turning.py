@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -23,9 +24,25 @@ def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
     if isinstance(knob.default, int):
         return st.slider(label, int(knob.low), int(knob.high), int(value), 1, key=key, help=help)
     if knob.log:
-        return st.number_input(label, float(knob.low), float(knob.high), float(value), key=key, help=help)
+        return st.select_slider(label, stops(knob, float(value)), float(value), _short, key=key, help=help)
     step = 0.01 if knob.high - knob.low <= 6 else 0.1 if knob.high - knob.low <= 10 else 0.5
     return st.slider(label, float(knob.low), float(knob.high), float(value), step, key=key, help=help)
+
+
+def stops(knob: Knob, value: float) -> list[float]:
+    """Return where a logarithmic knob stops: at all numbers of two digits from a hundredth of its default up, and here.
+
+    Its lowest, which may be 0, is a stop as well.
+    """
+    low, high = float(knob.low or 0), float(knob.high or 0)
+    least = max(low, 10.0 ** math.floor(math.log10(float(knob.default) / 100)))
+    decades = range(math.floor(math.log10(least)), math.floor(math.log10(high)) + 1)
+    fine = (float(f"{digits}e{decade - 1}") for decade in decades for digits in range(10, 100))
+    return sorted({low, high, value, *(stop for stop in fine if least <= stop <= high)})
+
+
+def _short(stop: float) -> str:
+    return f"{stop:g}"
 
 
 def _named(choice: Any) -> str:
