@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -1071,3 +1072,13 @@ def test_bad_input_is_said_in_a_sentence_by_every_kind_that_looks_at_the_data(ki
         assert any(note.startswith("There is one real code only") for note in alone.notes)
     with pytest.raises(ManigenError, match=r"^decode returned NaN or infinity at .*\.$"):
         paths.walk(decoder(lambda z: z * np.nan), CODES[0], CODES[1], codes=CODES, **given)
+
+
+def test_a_step_tried_far_too_far_has_no_energy_and_warns_of_nothing() -> None:
+    chains = np.array([[[0.0, 0.0], [1e300, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.5, 0.1], [1.0, 0.0]]])
+    slope = _pull.Slope(lambda z: 2 * z, None, np.zeros(2), 1e9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        value, uphill, stiff = slope(chains, np.arange(2))
+    assert np.isinf(value[0]) and not uphill[0].any() and np.isfinite(value[1]) and uphill[1].any()
+    assert np.isfinite(stiff[1]).all()

@@ -79,6 +79,7 @@ class Slope:
             return False
         return True
 
+    @np.errstate(over="ignore", invalid="ignore")  # a step tried too far is taken back: see `bad` below
     def __call__(self, z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         shape, links = z.shape, z.shape[1] - 1
         codes = (z * self.unit + self.centre).astype(np.float32)
