@@ -41,6 +41,7 @@ class Density:
         """Return log p (t,) and its gradient (t, d) at places (t, d), from these `codes` or from all."""
         return self._log(places, self.z if codes is None else codes, 0.0)
 
+    @np.errstate(over="ignore", invalid="ignore")  # of places far beyond all numbers
     def _log(self, places: np.ndarray, codes: np.ndarray, own: float) -> tuple[np.ndarray, np.ndarray]:
         places = np.asarray(places, np.float32)
         centre = codes.mean(axis=0)

@@ -133,6 +133,7 @@ def _learn(before: State, after: State, moved: Moved) -> None:
     del moved[:-MEMORY]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a way that is not a number is not taken
 def _bent(stiff: np.ndarray, gradient: np.ndarray, moved: Moved) -> np.ndarray:
     """The gradient through the inverse of what is known of the energy's second derivatives."""
     q = gradient.copy()
