@@ -4,9 +4,10 @@
 
 A blurred picture is near to everything, so the score stands beside sharpness and beside how sure a classifier is; and a
 long detour past many real pictures would be near to all of them, so no walk is chosen that is more than `LONGEST` times
-as long as the straight one, unless all of those leave the data altogether (`LOST`). The floor is what the model's own
-reconstructions of the ends score. Sharpness is also told in units of the three held-out pictures nearest to each: two
-digits drawn over each other have more edges than either, a thin one has few, and neither is a matter of blur.
+as long as the straight one, unless all of those leave the data altogether (`LOST`); then the graph may be taken too.
+The floor is what the model's own reconstructions of the ends score. Sharpness is also told in units of the three
+held-out pictures nearest to each: two digits drawn over each other have more edges than either, a thin one has few, and
+neither is a matter of blur.
 
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind whose searches mostly do
@@ -35,9 +36,9 @@ from manigen.paths.base import PIXELS, RULERS
 
 PAIRS, FRAMES, SEEN = 24, 33, 9  # walks of each kind, codes of a walk, and pictures of its middle half that are judged
 LONGEST = 1.5  # times the straight walk's length that the chosen kind's may have at most
-LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, length is no objection
+LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, all lengths will do
 FEWEST = 64  # held-out pictures, below which a choice would be chance
-RESTLESS = 0.5  # of a kind's searches that may fail to come to rest
+RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
 
@@ -232,7 +233,7 @@ def _best(tried: list[tuple[str, dict[str, Any], dict[str, float]]], floor: floa
     rested = [one for one in tried if one[0] in CHOSEN_FROM and one[2].get("not_converged", 0) <= RESTLESS]
     able = [one for one in rested if one[2]["length"] <= longest]
     if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
-        able = rested or [one for one in tried if one[0] == "graph"] or [tried[0]]
+        able = [*rested, *(one for one in tried if one[0] == "graph")] or [tried[0]]
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if reached:
         crisp = max(tried[0][2]["sharpness"], 1e-12)

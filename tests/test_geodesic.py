@@ -108,6 +108,9 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     assert geodesic._best(everything, floor=3.0) is blurred  # none reaches it: the nearest
     assert geodesic._best([straight, graph, restless], floor=5.0) is graph
     assert geodesic._best([straight, restless], floor=5.0) is straight
+    around = [tried("straight", 11, 0.12, None, 10), tried("graph", 4.1, 0.12, None, 25),
+              tried("pullback", 12, 0.12, None, 9), tried("density", 4.0, 0.12, None, 25, 0.9)]  # fmt: skip
+    assert geodesic._best(around, floor=4.0) is around[1]  # all short ways leave the data, and the search never rests
     without_classes = [tried(kind, *told, None, 10) for kind, *told in
                        (("straight", 5.3, 0.12), ("density", 4.9, 0.11), ("pullback", 4.8, 0.10))]  # fmt: skip
     assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
