@@ -39,7 +39,7 @@ from manigen.weights import Codes
 GRID = tuple(
     (kind, knobs)
     for kind, knobs in geodesic.GRID
-    if kind not in ("pullback", "fog") or (kind == "pullback" and knobs == {"ruler": "pixels"})
+    if kind != "fog" and (kind != "pullback" or knobs == {"ruler": "pixels"})
 )
 CODES = 5000  # of each split
 CHOSEN_ON = 48  # kept-back pairs
@@ -102,7 +102,7 @@ def place(given: argparse.Namespace, dim: int, seed: int) -> Path:
 def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     """Train, or read, one model and walk on it; return its floor, its geodesic, each kind's figures and lengths."""
     folder = place(given, dim, seed)
-    figures = folder.with_suffix(f".walks-{given.pairs}.json")
+    figures = folder.with_suffix(f".walks-{given.pairs}-{given.fog}.json")
     if figures.is_file():
         return files.read_json(figures)
     run, generator = zoo.trained(SimpleNamespace(**{**vars(given), "dim": dim}), given.family, seed, folder)

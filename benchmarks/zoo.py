@@ -118,6 +118,8 @@ def trained(
     under_way = (folder / weights.CHECKPOINT).is_file() or (folder / weights.CARD).is_file()
     begun = recipe.begin(plan, folder, resume=under_way)
     for step in begun.steps():
+        if step.notice:
+            say(f"{folder.name}: {step.notice}")
         if step.index % 500 == 0:
             begun.save()
             say(f"{folder.name}: {step.seen:,} of {step.budget:,} pictures, {step.remaining_seconds:.0f} s left")

@@ -10,8 +10,8 @@ held-out pictures nearest to each: two digits drawn over each other have more ed
 neither is a matter of blur.
 
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
-to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind whose searches mostly do
-not come to rest is not taken, in the end the graph.
+to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of whose searches more
+than a quarter do not come to rest is not taken, in the end the graph.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +112,26 @@ class Ground:
 
     def looks(self, x: np.ndarray) -> dict[str, float]:
         """Return how near pictures x (n, c, h, w) are to held-out ones, how sharp, and how sharp beside the nearest."""
-        kin = HeldOut(self.held_out).kin(x)
-        real = steep(self.held_out.reshape(-1, *x.shape[1:]))[kin].mean()
-        sharp = steepness(x)
+        kin, far = self.pictures_held_out.kin(x)
+        real, sharp = self.real_steepness[kin].mean(), steepness(x)
         return {
-            "held_out_distance": self.far(x),
+            "held_out_distance": float(far.mean(dtype=np.float64)),
             "sharpness": sharp,
             "sharpness_ratio": float(sharp / max(real, 1e-12)),
         }
 
+    @cached_property
+    def pictures_held_out(self) -> HeldOut:
+        return HeldOut(self.held_out)
+
+    @cached_property
+    def real_steepness(self) -> np.ndarray:
+        """How steep each held-out picture is, (n,)."""
+        return steep(self.held_out.reshape(-1, *self.generator.shape))
+
     def far(self, x: np.ndarray) -> float:
         """Return the mean distance of pictures x (n, c, h, w) to the third-nearest held-out one."""
-        return float(HeldOut(self.held_out).far(x).mean(dtype=np.float64))
+        return float(self.pictures_held_out.far(x).mean(dtype=np.float64))
 
 
 def ground(

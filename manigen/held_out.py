@@ -47,10 +47,15 @@ class HeldOut:
             [np.sqrt(np.maximum(np.partition(square, third, axis=1)[:, third], 0)) for square in self._apart(x, own)]
         )
 
-    def kin(self, x: Any) -> np.ndarray:
-        """Return which three of these pictures lie nearest to each picture x (k, ...), as places (k, 3)."""
+    def kin(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return which three of these lie nearest to each picture x (k, ...), as places (k, 3), and `far` (k,)."""
         few = min(NEIGHBOUR, len(self.x))
-        return np.concatenate([np.argpartition(square, few - 1, axis=1)[:, :few] for square in self._apart(x)])
+        places, far = [], []
+        for square in self._apart(x):
+            nearest = np.argpartition(square, few - 1, axis=1)[:, :few]
+            places.append(nearest)
+            far.append(np.sqrt(np.maximum(np.take_along_axis(square, nearest, axis=1)[:, -1], 0)))
+        return np.concatenate(places), np.concatenate(far)
 
     def _apart(self, x: Any, own: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The squared distances of some pictures x (b, ...) at a time to all of these (b, n)."""

@@ -89,17 +89,13 @@ def in_half(z: np.ndarray) -> np.ndarray:
 
 
 def round_weights(generator: Generator) -> None:
-    """Round a generator's weights to the eleven bits they are kept in, so that what is measured is what ships.
-
-    They also lie in memory as those of a loaded one: in another order convolutions add up to other last digits.
-    """
+    """Round a generator's weights to the eleven bits they are kept in, so that what is measured is what ships."""
     import torch
 
     with torch.no_grad():
         for value in generator.state_dict().values():
             if value.dtype == torch.float32 and bool(value.half().isfinite().all()):
                 value.copy_(value.half())
-    generator.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
 # --- finding and reading ----------------------------------------------------------------------------------------------

@@ -1080,5 +1080,9 @@ def test_a_step_tried_far_too_far_has_no_energy_and_warns_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         value, uphill, stiff = slope(chains, np.arange(2))
+        log, _ = Density(CODES, 0.5).log(np.array([np.full(CODES.shape[1], 1e300), CODES[0]]))
+        huge = np.full((1, 1, 2), 1e200)
+        _descent._bent(np.ones((1, 2)), huge, [(huge, huge, np.array([1.0]))])
+    assert not np.isfinite(log[0]) and np.isfinite(log[1])
     assert np.isinf(value[0]) and not uphill[0].any() and np.isfinite(value[1]) and uphill[1].any()
     assert np.isfinite(stiff[1]).all()

@@ -228,6 +228,13 @@ def test_a_run_that_was_broken_off_goes_on_bit_for_bit(
     assert same(resumed.finish().state_dict(), whole.finish().state_dict())
 
 
+def test_what_was_trained_adds_up_in_the_order_of_what_is_loaded() -> None:
+    run = a_run("autoencoder", 64)
+    assert not all(weight.is_contiguous() for weight in run.model.parameters())  # in the order that trains fastest
+    list(run)
+    assert all(weight.is_contiguous() for weight in run.finish().parameters())
+
+
 @pytest.mark.parametrize("able", [False, True])
 def test_a_processor_that_only_acts_out_bfloat16_is_told_of_after_the_first_step(
     able: bool, monkeypatch: pytest.MonkeyPatch

@@ -144,8 +144,12 @@ class Training:
         self.stopped = True
 
     def finish(self) -> Generator:
-        """Put the best averaged weights into the model, and return it ready for use."""
+        """Put the best averaged weights into the model, and return it ready for use.
+
+        They lie in memory as those of a loaded model: in another order convolutions add up to other last digits.
+        """
         self.model.load_state_dict(self.best or self.average)
+        self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         return self.model.eval()
 
     def _fit(self, began: float) -> Step:
