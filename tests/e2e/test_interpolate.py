@@ -225,3 +225,13 @@ def test_a_code_for_an_upload_is_searched_for_where_there_is_no_encoder_and_the_
     assert float(re.search("error (0[.][0-9]+)", said.text_content()).group(1)) < 0.05
     one.page.get_by_role("button", name="Add as an end").click()
     one.until("() => document.querySelectorAll('.mg-end').length === 3")
+
+
+@pytest.mark.parametrize("page", ["/", "/sliders", "/interpolate?kinds=straight~graph~density"])
+def test_on_a_phone_the_models_picker_is_as_wide_as_the_page_and_no_name_is_cut_off(visit, page):
+    one = visit(page, width=390, height=844)
+    one.page.locator(".st-key-open-models").wait_for()
+    one.until("() => document.querySelector('.st-key-open-models').offsetWidth > 350")
+    one.page.locator(".mg-look figcaption, .mg-stage").first.wait_for()
+    cut = "() => [...document.querySelectorAll('.mg-look figcaption')].filter((a) => a.scrollWidth > a.clientWidth)"
+    assert one.page.evaluate(f"({cut})().length") == 0
