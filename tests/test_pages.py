@@ -52,6 +52,21 @@ def test_the_frame_opens_on_the_explore_page():
     assert [control.label for control in test.selectbox] == ["Colour by"]
 
 
+def test_a_page_asked_for_while_a_fragment_runs_is_not_written_inside_that_fragment():
+    def left_by_a_fragment(router: str) -> None:
+        import runpy
+
+        import streamlit as st
+
+        st.container(key="fragment").__enter__()  # and never left, as Streamlit does when a fragment's run ends
+        runpy.run_path(router)
+
+    test = AppTest.from_function(left_by_a_fragment, default_timeout=60, args=(ROUTER,)).run()
+    assert not test.exception
+    assert test.selectbox  # the page is there
+    assert not test.main.children[0].children  # beside what the fragment had entered
+
+
 def test_without_a_model_the_page_says_how_to_get_one(monkeypatch, tmp_path):
     from manigen.ui import cache
 

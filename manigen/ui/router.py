@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 
 from manigen.ui import people, state
 from manigen.ui.text import LANGUAGES, language, text
@@ -16,11 +17,21 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 TONGUES = {"en": "en", "zh": "zh-Hans"}  # as a page's `lang` attribute spells them
 
 
+def from_the_top() -> None:
+    """Write the page from its top, whatever the run before this one had entered.
+
+    Streamlit (1.67) leaves a fragment's containers entered when its run ends. A run of the whole page that follows in
+    the same thread, as one asked for while the fragment ran does, would be written inside that fragment.
+    """
+    context_dg_stack.set(get_default_dg_stack_value())
+
+
 def switch_language() -> None:
     """Show the pages in the other language from now on; the link says so."""
     state.to_link(lang=next(other for other in LANGUAGES if other != language()))
 
 
+from_the_top()
 st.set_page_config(page_title="ManiGen", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 st.html(
     """<style>
