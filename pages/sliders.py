@@ -83,17 +83,17 @@ def groups() -> None:
                 name = opened.codes.classes[group]
                 st.button(
                     name, key=f"groups:class:{group}", help=text("groups_pin", name=name), disabled=full,
-                    on_click=state.pin, args=(model, mean),
+                    on_click=state.whole(state.pin), args=(model, mean),
                 )  # fmt: skip
     for at, one in enumerate(chosen):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 f"{one.name} · {one.n:,}", key=f"groups:chosen:{at}", help=text("groups_pin", name=one.name),
-                disabled=full, on_click=state.pin, args=(model, one.centre), width="stretch",
+                disabled=full, on_click=state.whole(state.pin), args=(model, one.centre), width="stretch",
             )  # fmt: skip
             st.button(
                 text("groups_remove"), icon=":material/delete:", key=f"groups:forget:{at}",
-                help=text("groups_forget", name=one.name), on_click=forget, args=(at,),
+                help=text("groups_forget", name=one.name), on_click=state.whole(forget), args=(at,),
             )  # fmt: skip
     if not chosen:
         st.caption(text("groups_none"))

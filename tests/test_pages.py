@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from manigen import weights
+from manigen.ui import state
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTER = str(ROOT / "manigen" / "ui" / "router.py")
@@ -65,6 +67,33 @@ def test_a_page_asked_for_while_a_fragment_runs_is_not_written_inside_that_fragm
     assert not test.exception
     assert test.selectbox  # the page is there
     assert not test.main.children[0].children  # beside what the fragment had entered
+
+
+def test_what_a_press_changes_is_changed_also_when_a_further_run_is_already_asked_for():
+    from streamlit.runtime.scriptrunner import RerunException
+    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+
+    waiting = [RerunException(RerunData(query_string="second")), RerunException(RerunData(query_string="first"))]
+    changed = []
+
+    def change(what: str) -> None:
+        if waiting:
+            raise waiting.pop()  # as Streamlit does at the first look at the session
+        changed.append(what)
+
+    with pytest.raises(RerunException) as further:
+        state.whole(change)("pinned")
+    assert changed == ["pinned"]
+    assert further.value.rerun_data.query_string == "second"  # the run that waits is taken up, the latest asked for
+    state.whole(change)("again")
+    assert changed == ["pinned", "again"]
+
+
+def test_every_press_is_taken_whole():
+    """No page hands a widget a callback that a further run would cut short; `components.mount` sees to its own."""
+    cut_short = re.compile(r'\bon_(?:click|change)=(?!state\.whole\(|"ignore"|st\.log)')
+    for page in [*(ROOT / "pages").glob("*.py"), *(ROOT / "manigen" / "ui").glob("*.py")]:
+        assert not cut_short.search(page.read_text(encoding="utf-8")), page.name
 
 
 def test_without_a_model_the_page_says_how_to_get_one(monkeypatch, tmp_path):

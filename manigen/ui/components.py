@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from manigen.live import routes
+from manigen.ui import state
 
 _FRONTEND = Path(__file__).with_name("frontend")
 _LOADER = """
@@ -47,10 +48,11 @@ def _component(name: str, address: str) -> Any:
 
 
 def mount(name: str, key: str, data: dict[str, Any], **on_change: Any) -> Any:
-    """Show the front end's module `name` with `data`; `on_change` maps `on_<value>_change` to callbacks.
+    """Show the front end's module `name` with `data`; `on_change` maps `on_<value>_change` to callbacks, done whole.
 
     The data travel as a list of one: in a dictionary Streamlit would look for tables, and import pandas to know one,
     which takes a quarter of a second of the way to the first map.
     """
     shared = {"plotlyUrl": routes.static_address("plotly.min.js")}
-    return _component(name, routes.static_address(f"{name}.js"))(key=key, data=[{**shared, **data}], **on_change)
+    whole = {event: state.whole(change) for event, change in on_change.items()}
+    return _component(name, routes.static_address(f"{name}.js"))(key=key, data=[{**shared, **data}], **whole)

@@ -85,7 +85,7 @@ def several(key: str, options: list[str], titles: dict[str, str], default: list[
         st.session_state[widget] = st.session_state[widget] or before
 
     chosen = st.pills(
-        text(f"choose_{key}"), options, key=widget, selection_mode="multi", on_change=keep_one,
+        text(f"choose_{key}"), options, key=widget, selection_mode="multi", on_change=state.whole(keep_one),
         format_func=lambda name: titles.get(name, name),
     )  # fmt: skip
     chosen = [name for name in options if name in chosen]

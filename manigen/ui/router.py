@@ -70,6 +70,10 @@ with st.container(key="language", horizontal=True):
     people.sign_in()
     other = next(name for tongue, name in LANGUAGES.items() if tongue != language())
     st.button(
-        other, icon=":material/translate:", type="tertiary", on_click=switch_language, help=text("language_switch")
+        other,
+        icon=":material/translate:",
+        type="tertiary",
+        on_click=state.whole(switch_language),
+        help=text("language_switch"),
     )
 page.run()

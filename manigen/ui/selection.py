@@ -118,7 +118,7 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> bool:
     full = len(state.tray()["pins"]) >= state.MOST_PINS
     download[2].button(
         text("selection_pin"), key="selection:pin", help=text("selection_pin_help"), width="stretch", disabled=full,
-        on_click=state.pin, args=(model, centre),
+        on_click=state.whole(state.pin), args=(model, centre),
     )  # fmt: skip
     before = state.selections(model, codes.z.shape[1])
     usual = text("selection_usual", n=len(before) + 1)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
 from manigen import checks
 from manigen.errors import BadInput, ManigenError
@@ -107,6 +109,29 @@ def _remember(key: str, value: str | None) -> None:
         st.session_state.pop(key, None)
     else:
         st.session_state[key] = value
+
+
+def whole(change: Callable[..., None]) -> Callable[..., None]:
+    """Return a widget's callback that is done whole, also where a further run of the page is already asked for.
+
+    Streamlit would end it at the first look at the session, and what was pressed would be lost. The run that waits is
+    taken up afterwards. A change may be begun several times, so only its last step may add to what was; it asks for no
+    run itself.
+    """
+
+    @wraps(change)
+    def done(*given: Any) -> None:
+        waiting = None
+        while True:
+            try:
+                change(*given)
+                break
+            except RerunException as further:  # out of the queue now: it ends the next attempt no more
+                waiting = further
+        if waiting is not None:
+            raise waiting
+
+    return done
 
 
 # --- the tray ---------------------------------------------------------------------------------------------------------
