@@ -87,6 +87,10 @@ def test_what_a_press_changes_is_changed_also_when_a_further_run_is_already_aske
     assert further.value.rerun_data.query_string == "second"  # the run that waits is taken up, the latest asked for
     state.whole(change)("again")
     assert changed == ["pinned", "again"]
+    waiting = [RerunException(RerunData()) for _ in range(1000)]
+    with pytest.raises(RerunException):
+        state.whole(change)("never")
+    assert len(waiting) > 900  # what asks for a run itself, each time, is not begun for ever
 
 
 def test_every_press_is_taken_whole():

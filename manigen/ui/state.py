@@ -25,6 +25,7 @@ from manigen.ui.directions import Selection
 MOST_PINS = 24
 MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
+MOST_CUTS = 8  # how often one change may be cut short by runs that wait; one that asks for a run itself ends, too
 DEFAULT_MODEL = "mnist-fusion"
 MOST_SELECTIONS = 12  # sliders made of lasso selections
 # what a link says that means nothing for another model
@@ -115,14 +116,13 @@ def whole(change: Callable[..., None]) -> Callable[..., None]:
     """Return a widget's callback that is done whole, also where a further run of the page is already asked for.
 
     Streamlit would end it at the first look at the session, and what was pressed would be lost. The run that waits is
-    taken up afterwards. A change may be begun several times, so only its last step may add to what was; it asks for no
-    run itself.
+    taken up afterwards. A change may be begun several times, so only its last step may add to what was.
     """
 
     @wraps(change)
     def done(*given: Any) -> None:
         waiting = None
-        while True:
+        for _ in range(MOST_CUTS):
             try:
                 change(*given)
                 break
