@@ -113,6 +113,8 @@ def export(opened: Opened, kinds: list[str]) -> None:
     for suffix, make in makers.items():
         make = partial(make, there_and_back) if suffix in walks.FILMS else make
         st.download_button(text(f"export_{suffix}"), make, f"{stem}.{suffix}", on_click="ignore", width="stretch")
+    if "mp4" not in makers:
+        st.caption(text("export_no_mp4"))
     st.caption(text("export_named", stem=stem))
 
 

@@ -744,6 +744,17 @@ def test_a_search_stopped_on_its_way_shows_what_it_has_and_says_so():
     assert any("stopped before it had come to rest" in note for note in way.notes)
 
 
+def test_a_search_that_leads_nowhere_says_which_path_is_shown_instead():
+    z = arc()
+    holes = lambda codes: np.where((codes[:, None] == z).all(2).any(1)[:, None], dome(codes), np.nan)  # noqa: E731
+    straight = paths.through(z[:2], "pullback", 33, holes)
+    assert straight.notes == (_pull.NOT_FOUND_STRAIGHT,) and not straight.converged
+    np.testing.assert_array_equal(straight.codes, paths.through(z[:2], "straight", 33).codes)
+    around = paths.through(z[:2], "pullback", 33, holes, z)
+    assert _pull.NOT_FOUND in around.notes and not around.converged
+    np.testing.assert_array_equal(around.codes, paths.through(z[:2], "graph", 33, holes, z).codes)
+
+
 def test_a_sketch_that_is_waited_for_does_not_wait_for_the_roads():
     see = counted(dome)
     near = Nearest(arc(3000))

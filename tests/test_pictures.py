@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -99,21 +100,20 @@ def test_the_same_arrays_give_the_same_bytes() -> None:
     assert pictures.png(pictures.sheet(x, 3)) == pictures.png(pictures.sheet(x.copy(), 3))
 
 
-def test_a_film_as_mp4_or_a_sentence_on_what_it_needs() -> None:
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        with pytest.raises(NotPossible, match="pip install imageio-ffmpeg") as caught:
-            pictures.mp4(some())
-        assert is_one_sentence(caught.value)
-        return
+def test_a_film_as_mp4_and_a_sentence_on_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
+
+    import imageio_ffmpeg
 
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
         file.write(pictures.mp4(some(12, 1, 28, 28), seconds=3, scale=3))
         file.flush()
         frames = imageio_ffmpeg.read_frames(file.name)
         assert next(frames)["size"] == (84, 84) and sum(1 for _ in frames) == 12
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)  # as where it is not installed
+    with pytest.raises(NotPossible, match="pip install imageio-ffmpeg") as caught:
+        pictures.mp4(some())
+    assert is_one_sentence(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
@@ -176,21 +178,34 @@ def test_strip_has_a_row_for_each_kind_with_both_ends() -> None:
     assert (sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]) == (0, 255, 255, 0)
 
 
-def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked() -> None:
+def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked(tmp_path: Path) -> None:
     codes = codes_of([0] * 10 + [1] * 10)
     model = opened(codes)
     made: list[int] = []
     decode = model.generator.decode
     model.generator = SimpleNamespace(decode=lambda z: (made.append(len(z)), decode(z))[1])
     files = walks.exports(model, ["straight", "great_circle"], codes.z[[0, 12, 3]].tolist(), 0.25)  # type: ignore[arg-type]
-    assert [name for name in files if name != "mp4"] == ["gif", "webp", "png", "html", "npz"] and not made
+    assert list(files) == ["gif", "webp", "mp4", "png", "html", "npz"] and not made
     held = np.load(io.BytesIO(files["npz"]()), allow_pickle=False)
     assert np.array_equal(held["ends"], codes.z[[0, 12, 3]]) and held["t"] == 0.25
     for kind in ("straight", "great_circle"):
         assert np.array_equal(held[kind], paths.through(codes.z[[0, 12, 3]], kind, 129).codes)
         assert np.array_equal(held[kind][[0, 64, 128]], codes.z[[0, 12, 3]])
-    assert Image.open(io.BytesIO(files["gif"]())).n_frames == 128
+    film = Image.open(io.BytesIO(files["gif"]()))
+    assert film.n_frames == 128  # type: ignore[attr-defined]
     assert Image.open(io.BytesIO(files["png"]())).format == "PNG" and made
+    (tmp_path / "film.mp4").write_bytes(files["mp4"]())
+    frames = imageio_ffmpeg.read_frames(str(tmp_path / "film.mp4"))
+    about = next(frames)
+    assert about["size"] == film.size and about["codec"] == "h264" and about["duration"] == pytest.approx(13, abs=0.1)
+    assert sum(1 for _ in frames) == 128
+
+
+def test_where_the_encoder_is_missing_a_page_offers_no_mp4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "find_spec", lambda name: None)
+    codes = codes_of([0] * 10)
+    files = walks.exports(opened(codes), ["straight"], codes.z[:2].tolist(), 0.5)  # type: ignore[arg-type]
+    assert list(files) == ["gif", "webp", "png", "html", "npz"]
 
 
 def test_file_names_say_model_kinds_and_ends_and_are_safe() -> None:

@@ -33,6 +33,7 @@ NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without sl
 TOGETHER = 66  # codes whose slopes are taken at once on a CPU: of more, the pictures fall out of its caches
 AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
 NOT_FOUND = "The search led nowhere, so the graph path is shown instead."
+NOT_FOUND_STRAIGHT = "The search led nowhere, so the straight line is shown instead."
 STOPPED = "The search was stopped before it had come to rest: a slightly better path may exist."
 ONE_CODE = "There is one real code only, so the search began at the straight line only."
 NO_ROADS = "No real codes were given, so the search began at the straight line only."
@@ -288,7 +289,8 @@ def _finer(chain: np.ndarray, many: int) -> np.ndarray:
 
 def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, country: _roads.Country | None) -> Curve:
     if not (np.isfinite(knots).all() and np.isfinite(value) and np.isfinite(residual)):
-        return replace(first, converged=False, notes=(*first.notes, NOT_FOUND))
+        shown = NOT_FOUND if len(first.knots) > 2 else NOT_FOUND_STRAIGHT
+        return replace(first, converged=False, notes=(*first.notes, shown))
     converged = residual < 10 * TOLERANCE[1]
     notes = () if converged else (STOPPED,)
     if country is None:

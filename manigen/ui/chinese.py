@@ -329,6 +329,7 @@ CHINESE: dict[str, str] = {
     "export_gif": "影片 (GIF)",
     "export_webp": "影片 (WebP，无损)",
     "export_mp4": "影片 (MP4)",
+    "export_no_mp4": "导出 MP4 影片需要 imageio-ffmpeg，这里没有安装。",
     "export_html": "带滑块的网页 (HTML)",
     "export_png": "长条图 (PNG)",
     "export_npz": "编码 (npz)",
@@ -765,6 +766,7 @@ CHINESE: dict[str, str] = {
 SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blanks are whatever stands there
     # searches
     "The search led nowhere, so the graph path is shown instead.": "搜索没有找到路，所以改为显示路网路径。",
+    "The search led nowhere, so the straight line is shown instead.": "搜索没有找到路，所以改为显示直线。",
     "The search found nothing better than the graph path, which is shown instead.": "搜索没有找到比路网路径更好的路，所以显示路网路径。",
     "The search was stopped before it had come to rest: a slightly better path may exist.": "搜索在静止之前就停止了：可能还有稍好一点的路。",
     "No real codes were given, so the search began at the straight line only.": "没有给出真实编码，所以搜索只从直线开始。",

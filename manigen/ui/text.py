@@ -340,6 +340,7 @@ ENGLISH: dict[str, str] = {
     "export_gif": "Film (GIF)",
     "export_webp": "Film (WebP, lossless)",
     "export_mp4": "Film (MP4)",
+    "export_no_mp4": "A film as MP4 needs imageio-ffmpeg, which is not installed here.",
     "export_html": "Page with a slider (HTML)",
     "export_png": "Strip (PNG)",
     "export_npz": "Codes (npz)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -187,12 +188,14 @@ def test_the_ends_can_be_an_uploaded_picture_and_a_bad_file_is_one_sentence(walk
 def test_exports_hold_what_is_on_screen(walker):
     walker.page.get_by_role("button", name="Export").click()
     given = {}
-    for name in ("GIF", "PNG", "npz"):
+    for name in ("GIF", "MP4", "PNG", "npz"):
         button = walker.page.locator('[data-testid="stDownloadButton"] button').filter(has_text=name).first
         with walker.page.expect_download() as download:
             button.click()
         given[name] = download.value.path()
     assert Image.open(given["GIF"]).n_frames >= 16
+    about = next(imageio_ffmpeg.read_frames(str(given["MP4"])))
+    assert about["codec"] == "h264" and about["duration"] > 7 and about["size"] == Image.open(given["GIF"]).size
     assert Image.open(given["PNG"]).width > 16 * 28
     with np.load(given["npz"], allow_pickle=False) as kept:
         assert any(array.ndim == 2 and array.shape[1] == 16 for array in kept.values())
