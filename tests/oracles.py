@@ -145,3 +145,27 @@ def triplets(z: np.ndarray, p: np.ndarray) -> float:
                 right += 0.5 if codes == 0 or places == 0 else float((codes < 0) == (places < 0))
                 all_of_them += 1
     return right / all_of_them
+
+
+def grid_of_bars(around: int, thick: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (around * thick, 3) of bars, a circle for the angle and -1 to 1 for thickness; which stands where."""
+    angle = np.arange(around) * 2 * np.pi / around
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    band = np.column_stack([np.repeat(circle, thick, axis=0), np.tile(np.linspace(-1, 1, thick), around)])
+    return band, np.arange(around * thick).reshape(around, thick)
+
+
+def shortest_over_a_grid(x: np.ndarray, table: np.ndarray, pairs: np.ndarray, reach: int = 3) -> np.ndarray:
+    """How far apart pictures x (n, ...) of pairs (m, 2) are, over a grid that closes around, in steps of all slopes."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    flat, wide = x.reshape(len(x), -1).astype(np.float32), table.shape[1]
+    steps = [(i, j) for i in range(reach + 1) for j in range(-reach, reach + 1) if np.gcd(i, j) == 1 and (i or j > 0)]
+    roads = [
+        (table[:, max(0, -j) : wide - max(0, j)], np.roll(table, -i, axis=0)[:, max(0, j) : wide - max(0, -j)])
+        for i, j in steps
+    ]
+    a, b = (np.concatenate([road[side].ravel() for road in roads]) for side in (0, 1))
+    graph = coo_array((np.linalg.norm(flat[a] - flat[b], axis=1), (a, b)), (len(x), len(x))).tocsr()
+    return dijkstra(graph, directed=False, indices=pairs[:, 0])[np.arange(len(pairs)), pairs[:, 1]]
