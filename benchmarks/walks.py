@@ -149,7 +149,7 @@ def codes(generator: Any, *splits: Any) -> Codes:
 def walked(on: geodesic.Ground, kind: str, knobs: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one kind's walks, and the length of each."""
     ways = on.walk(kind, knobs)
-    x = on.pictures(ways)
+    x = on.pictures(on.evened(ways))
     real = on.extractor.of(on.held_out.reshape(-1, *x.shape[2:]))
     half_way = between(real, on.extractor.of(x[:, geodesic.FRAMES // 2]))
     return {**on.judge(ways), "midpoint_frechet_distance": half_way, "lengths": long(x)}
@@ -171,7 +171,7 @@ def lengths(given: argparse.Namespace, dim: int, seed: int) -> dict[str, list[fl
     found = {}
     for kind, knobs in STEADY:
         zoo.say(f"{folder.name}: {len(on.starts)} walks, {kind}")
-        found[kind] = long(on.pictures(on.walk(kind, knobs)))
+        found[kind] = long(on.pictures(on.evened(on.walk(kind, knobs))))
     files.write_json(figures, found)
     return found
 

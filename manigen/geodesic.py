@@ -4,14 +4,16 @@
 
 A blurred picture is near to everything, so the score stands beside sharpness and beside how sure a classifier is; and a
 long detour past many real pictures would be near to all of them, so no walk is chosen that is more than `LONGEST` times
-as long as the straight one, unless all of those leave the data altogether (`LOST`); then the graph may be taken too.
+as long as the straight one, unless all of those leave the data altogether (`LOST`).
 The floor is what the model's own reconstructions of the ends score. Sharpness is also told in units of the three
 held-out pictures nearest to each: two digits drawn over each other have more edges than either, a thin one has few, and
 neither is a matter of blur.
 
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of whose searches more
-than a quarter do not come to rest is not taken, in the end the graph.
+than a quarter do not come to rest is not taken. The graph, whose length hangs most on the training, is taken only where
+no search does better, or all short ways leave the data. The fog of companions, which first have to be fitted, is no
+model's own.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
@@ -33,9 +35,10 @@ from manigen.errors import NotPossible
 from manigen.held_out import HeldOut
 from manigen.measures.sharpness import steep, steepness
 from manigen.nearest import Nearest
-from manigen.paths.base import PIXELS, RULERS
+from manigen.paths.base import PIXELS, RULERS, Manifold, evened
 
 PAIRS, FRAMES, SEEN = 24, 33, 9  # walks of each kind, codes of a walk, and pictures of its middle half that are judged
+FINE = 4 * FRAMES  # codes by which a walk is known before its steps are evened
 LONGEST = 1.5  # times the straight walk's length that the chosen kind's may have at most
 LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, all lengths will do
 FEWEST = 64  # held-out pictures, below which a choice would be chance
@@ -43,13 +46,16 @@ RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
 
+NARROW = {"caution": 0.36, "bandwidth": 0.2}  # a fear with the narrow bell that serves the density geodesic best
 GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("straight", {}),
     ("great_circle", {}),
     ("graph", {}),
     *(("pullback", {"ruler": ruler}) for ruler in RULERS),
     *(("pullback", {"ruler": ruler, "caution": fear}) for ruler in ("features", "encoder") for fear in (1.0, 2.0)),
+    ("pullback", {"ruler": "features", **NARROW}),
     ("fog", {}),
+    ("fog", NARROW),
     *(
         ("density", {"fear": float(f"{hill * width**2:.2g}"), "bandwidth": width})
         for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
@@ -57,7 +63,7 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("density", {"fear": 4.0, "bandwidth": 0.5}),
 )
-CHOSEN_FROM = ("density", "fog", "pullback")
+SEARCHED = ("density", "fog", "pullback")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +78,16 @@ class Ground:
     extractor: Any
 
     def walk(self, kind: str, knobs: Mapping[str, Any], pairs: int | None = None) -> list[paths.Trace]:
-        """Return a path of `kind` between each pair of ends, its pictures changing evenly."""
+        """Return a path of `kind` between each pair of ends, in many codes, at its own speed."""
         generator, members = self.generator, paths.members_of(self.generator)
         starts, ends = self.starts[:pairs], self.ends[:pairs]
         rulers = paths.rulers_of(generator)
-        return paths.between(starts, ends, kind, FRAMES, generator.decode, self.taught, True, members, rulers, **knobs)
+        return paths.between(starts, ends, kind, FINE, generator.decode, self.taught, False, members, rulers, **knobs)
+
+    def evened(self, ways: list[paths.Trace]) -> list[paths.Trace]:
+        """Return the same paths in few codes, their pictures changing evenly."""
+        decoder = Manifold(self.generator.decode)
+        return [evened(way, FRAMES, decoder) for way in ways]
 
     @property
     def floor(self) -> float:
@@ -93,16 +104,15 @@ class Ground:
         return np.stack([np.asarray(self.generator.decode(way.codes)) for way in ways])
 
     def judge(self, ways: list[paths.Trace]) -> dict[str, float]:
-        """Return what walks are worth: all figures are means over pairs."""
-        x = self.pictures(ways)
-        steps = np.linalg.norm(np.diff(x.reshape(*x.shape[:2], -1), axis=1), axis=2)
-        length = steps.sum(axis=1)
+        """Return what walks are worth, their pictures changing evenly, and how even they were: means over pairs."""
+        x = self.pictures(self.evened(ways))
+        own = [np.asarray(self.generator.decode(way.codes)).reshape(len(way.codes), -1) for way in ways]
         middle = np.linspace(FRAMES // 4, FRAMES - 1 - FRAMES // 4, SEEN).round().astype(int)
         seen = x[:, middle].reshape(-1, *x.shape[2:])
         told = {
             **self.looks(seen),
-            "length": float(length.mean()),
-            "evenness": float(np.mean(length**2 / np.maximum((FRAMES - 1) * np.square(steps).sum(axis=1), 1e-12))),
+            "length": float(np.linalg.norm(np.diff(x.reshape(*x.shape[:2], -1), axis=1), axis=2).sum(axis=1).mean()),
+            "evenness": float(np.mean([even(pictures) for pictures in own])),
             "not_converged": float(np.mean([not way.converged for way in ways])),
         }
         if self.extractor.classes:
@@ -132,6 +142,16 @@ class Ground:
     def far(self, x: np.ndarray) -> float:
         """Return the mean distance of pictures x (n, c, h, w) to the third-nearest held-out one."""
         return float(self.pictures_held_out.far(x).mean(dtype=np.float64))
+
+
+def even(x: np.ndarray) -> float:
+    """Return how evenly pictures x (k, pixels) change, in (0, 1]: length squared over energy, 1 at constant speed.
+
+    >>> even(np.array([[0.0], [1.0], [2.0]])), round(even(np.array([[0.0], [1.0], [3.0]])), 2)
+    (1.0, 0.9)
+    """
+    steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
+    return float(steps.sum() ** 2 / max(len(steps) * np.square(steps).sum(), 1e-12)) if steps.any() else 1.0
 
 
 def ground(
@@ -239,10 +259,10 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
 def _best(tried: list[tuple[str, dict[str, Any], dict[str, float]]], floor: float) -> tuple[str, dict[str, Any], Any]:
     """The nearest to held-out pictures of those not too long; of those at the floor the sharpest and surest."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
-    rested = [one for one in tried if one[0] in CHOSEN_FROM and one[2].get("not_converged", 0) <= RESTLESS]
-    able = [one for one in rested if one[2]["length"] <= longest]
-    if not able or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
-        able = [*rested, *(one for one in tried if one[0] == "graph")] or [tried[0]]
+    rested = [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
+    able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
+    if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
+        able = rested or [tried[0]]
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if reached:
         crisp = max(tried[0][2]["sharpness"], 1e-12)

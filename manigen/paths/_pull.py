@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from manigen import threads
+from manigen.cards import Knob
 from manigen.errors import BadInput
 from manigen.paths import _descent, _roads, graph
 from manigen.paths._density import Density
@@ -28,7 +29,18 @@ from manigen.paths.base import DESCENT, PIXELS, Curve, Manifold
 LEVELS = (9, 33)  # knots: first few, for the way, then many, for its shape
 STEPS, TOLERANCE = (60, 80), (3e-3, 1e-3)
 STEPS_COARSE = 8  # of a search that is to answer at once
-STEEPEST, BANDWIDTH = 12.0, 0.5  # of the fear of the empty: as in `density`, and as it measured best there
+STEEPEST = 12.0  # of the fear of the empty: as in `density`
+CAUTION = (  # what pull-back and fog can be told of the empty
+    Knob("caution", 0.0, "Fear of the empty: how much more a step counts where codes are rarer.", 0.0, 6.0),
+    Knob(
+        "bandwidth",
+        0.5,
+        "How wide each code's bell is where there is a fear, 1 is the way to its tenth neighbour.",
+        0.05,
+        3.0,
+        log=True,
+    ),
+)
 NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked
 TOGETHER = 66  # codes whose slopes are taken at once on a CPU: of more, the pictures fall out of its caches
 AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
@@ -220,6 +232,7 @@ def curves(
     fog: float | None = None,
     ruler: str = PIXELS,
     fear: float = 0.0,
+    bandwidth: float = 0.5,
 ) -> list[Curve]:
     """Return the path of least energy of each pair of ends (k, d), from the graph path or the straight line.
 
@@ -245,7 +258,7 @@ def curves(
     if fear:
         if country is None:
             raise BadInput("A fear of the empty needs the codes of real pictures: give codes=z.")
-        density = _roads.kept(manifold, ("density", BANDWIDTH), lambda: Density(country.near.z, BANDWIDTH))
+        density = _roads.kept(manifold, ("density", bandwidth), lambda: Density(country.near.z, bandwidth))
 
     few, many = LEVELS
     first, then = STEPS[0] * few * (1 + on_roads), STEPS[1] * many  # codes that either search decodes at most

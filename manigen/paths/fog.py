@@ -4,7 +4,8 @@
 
 mu is the members' mean picture and v their variance, summed over the pixels; with 1 / m before the second sum it weighs
 the same however many knots the curve has. The disagreement means ignorance only once the members are trained to the
-end; before that it follows contrast, and the walk fades. A generator with one decoder has no fog.
+end; before that it follows contrast, and the walk fades. A generator with one decoder has no fog. With a fear of the
+empty, the pictures' changes count the more, the rarer real codes are there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ card = Card(
     reference="Syrota, Moreno-Muñoz, Hauberg 2024, Decoder ensembling for learned latent geometries",
     link="https://arxiv.org/abs/2408.07507",
     facts={"refines": True},  # a coarse search answers at once
-    knobs=(Knob("shyness", 1024.0, "How much disagreement counts beside the pictures' change.", 0.0, 1e5, log=True),),
+    knobs=(
+        Knob("shyness", 1024.0, "How much disagreement counts beside the pictures' change.", 0.0, 1e5, log=True),
+        *_pull.CAUTION,
+    ),
 )
 
 
@@ -30,6 +34,13 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold, **
     return curves(start[None], end[None], manifold, **knobs)[0].trace(start, end, steps)
 
 
-def curves(starts: np.ndarray, ends: np.ndarray, manifold: Manifold, shyness: float = 1024.0) -> list[Curve]:
+def curves(
+    starts: np.ndarray,
+    ends: np.ndarray,
+    manifold: Manifold,
+    shyness: float = 1024.0,
+    caution: float = 0.0,
+    bandwidth: float = 0.5,
+) -> list[Curve]:
     """Return the path of each pair of ends (k, d), all searched for at once, from the graph and the straight line."""
-    return _pull.curves(starts, ends, manifold, shyness)
+    return _pull.curves(starts, ends, manifold, shyness, fear=caution, bandwidth=bandwidth)

@@ -27,7 +27,7 @@ card = Card(
     facts={"refines": True},  # a coarse search answers at once
     knobs=(
         Knob("ruler", PIXELS, "What the change of a picture is measured on.", choices=tuple(RULERS)),
-        Knob("caution", 0.0, "Fear of the empty: how much more a step counts where codes are rarer.", 0.0, 6.0),
+        *_pull.CAUTION,
     ),
 )
 
@@ -38,10 +38,15 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold, **
 
 
 def curves(
-    starts: np.ndarray, ends: np.ndarray, manifold: Manifold, ruler: str = PIXELS, caution: float = 0.0
+    starts: np.ndarray,
+    ends: np.ndarray,
+    manifold: Manifold,
+    ruler: str = PIXELS,
+    caution: float = 0.0,
+    bandwidth: float = 0.5,
 ) -> list[Curve]:
     """Return the path of each pair of ends (k, d), all searched for at once, from the graph and the straight line.
 
     Raises `BadInput` where the model has no such ruler.
     """
-    return _pull.curves(starts, ends, manifold, ruler=ruler, fear=caution)
+    return _pull.curves(starts, ends, manifold, ruler=ruler, fear=caution, bandwidth=bandwidth)

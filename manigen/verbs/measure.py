@@ -76,16 +76,19 @@ def _walker(given: Namespace, generator: Generator, folder: str | Path) -> measu
     """Give what walks between codes the way that was asked for, among the codes the model comes with."""
     import numpy as np
 
-    from manigen import measures, paths, weights
+    from manigen import companions, measures, paths, weights
     from manigen.nearest import Nearest
 
-    kind = paths.kind_for(generator, given.kind)
-    taught = Nearest(weights.codes(folder).taught)
+    kind, codes = paths.kind_for(generator, given.kind), weights.codes(folder)
+    companions.join(generator, codes)  # where they are fitted: a model with one decoder has no fog without
+    taught = Nearest(codes.taught)
     settings = paths.knobs_for(generator, kind) | given.knobs
 
     def walk(starts: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
-        members = paths.members_of(generator)
-        ways = paths.between(starts, ends, kind, steps, generator.decode, taught, given.even, members, **settings)
+        members, rulers = paths.members_of(generator), paths.rulers_of(generator)
+        ways = paths.between(
+            starts, ends, kind, steps, generator.decode, taught, given.even, members, rulers, **settings
+        )
         return np.stack([way.codes for way in ways])
 
     turned = [f"{name}={value}" for name, value in sorted(settings.items())] + ["even"] * given.even
