@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -368,6 +369,16 @@ def test_a_walk_is_measured_and_shown(kind: str, asked: Callable[..., dict[str, 
     assert np.array_equal(held["codes"][[0, -1]], z[[3, 41]]) and told["steps"] == 9
     assert told["length"] == pytest.approx(held["steps"].sum()) and 0 < told["evenness"] <= 1
     assert told["energy"] >= told["length"] ** 2 * 0.999 and isinstance(told["converged"], bool)
+
+
+def test_walks_are_measured_by_every_ruler_a_model_has(small_model: Path) -> None:
+    from manigen.verbs import measure
+
+    given = SimpleNamespace(kind="pullback", knobs={"ruler": "encoder"}, even=False)
+    generator, codes = weights.load(small_model), weights.codes(small_model)
+    walker = measure._walker(given, generator, small_model)
+    assert walker.kind.endswith("ruler=encoder")
+    assert walker.walk(codes.z[:2], codes.z[2:4], 9).shape == (2, 9, 4)
 
 
 def test_a_walk_passes_through_what_lies_on_its_way_each_leg_of_its_own_kind(

@@ -116,6 +116,23 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
 
 
+def test_a_straight_line_or_a_great_circle_that_measures_best_is_the_models_geodesic():
+    straight, circle, density = (tried(kind, far, 0.12, None, 10) for kind, far in
+                                 (("straight", 5.3), ("great_circle", 4.8), ("density", 5.1)))  # fmt: skip
+    assert geodesic._best([straight, circle, density], floor=5.0) is circle
+    assert geodesic._best([straight, circle, density], floor=4.0) is circle
+    assert geodesic._best([straight, density], floor=4.0) is density
+
+
+def test_how_even_a_walk_is_is_told_of_its_own_speed_not_of_the_evened_one():
+    model, codes, test = circle(200)
+    on = geodesic.ground(model, codes, test, pairs=5)
+    t = np.linspace(0, 1, geodesic.FINE)[:, None] ** 3
+    slow = [paths.Trace((1 - t) * start + t * end) for start, end in zip(on.starts, on.ends, strict=True)]
+    assert on.judge(slow)["evenness"] < 0.75 < 0.9 < on.judge(on.walk("straight", {}))["evenness"]
+    assert on.judge(slow)["length"] == pytest.approx(on.judge(on.walk("straight", {}))["length"], rel=1e-2)
+
+
 def test_sharpness_is_told_beside_that_of_the_held_out_pictures_nearest_to_each():
     model, codes, test = circle(200)
     on = geodesic.ground(model, codes, test, pairs=5)

@@ -854,6 +854,18 @@ def test_fog_goes_around_where_the_decoders_disagree():
     assert all(way.converged for way in ways)
 
 
+def test_fog_with_a_fear_of_the_empty_keeps_to_the_data_in_bells_as_wide_as_asked():
+    ring = np.random.default_rng(4).uniform(0, 2 * np.pi, 600)
+    z = np.stack([np.cos(ring), np.sin(ring)], 1).astype("f")
+    alike = SimpleNamespace(decode=lambda z: z, members=3, members_batch=lambda z: np.stack([z, z, z]))
+    nearest = [
+        np.linalg.norm(paths.walk(alike, [-1, 0], [1, 0.1], "fog", 65, z, **knobs).codes, axis=1).min()
+        for knobs in ({}, {"caution": 2.0}, {"caution": 2.0, "bandwidth": 3.0})
+    ]
+    assert nearest[0] < 0.2 and nearest[1] > 0.8
+    assert nearest[2] != nearest[1]
+
+
 def test_fog_weighs_the_same_however_many_knots_a_curve_has():
     quarrel = lambda z: np.stack([z, z + 1.0, z - 1.0])  # noqa: E731
     told = _pull.Slope(quarrel, None, np.zeros(2), 1.0, 100.0)
