@@ -46,9 +46,10 @@ def walk(
     steps: int = 65,
     codes: Any = None,
     even: bool = False,
+    beyond: float = 0.0,
     **knobs: Any,
 ) -> Walk:
-    """Return a walk of `steps` codes from `start` to `end`; see `manigen.paths.walk`."""
+    """Return a walk of `steps` codes from `start` to `end`, or on past both of them; see `manigen.paths.walk`."""
     from manigen import paths
 
-    return paths.walk(generator, start, end, kind, steps, codes, even, **knobs)
+    return paths.walk(generator, start, end, kind, steps, codes, even, beyond=beyond, **knobs)

@@ -24,6 +24,7 @@ TOGETHER, WIDE, KEPT = 20_000, 90, 4  # codes of which 90 fellows are found in a
 ON_DISK = 2000  # codes that a search is kept on disk of; of fewer it takes less time than to read a file
 VERSION = b"fellows 1"  # to be raised when a search would find others
 MANY = 100_000  # codes beyond which not every one is looked at: figures and pictures of them are of a drawn sample
+NEAR, EDGE = 1.1, 1.5  # up to so far is near the data, and up to so far at their edge; beyond, a model guesses
 SPARE = 8  # candidates beyond k that are measured exactly, since the matrix product rounds near ties
 
 

@@ -1021,6 +1021,88 @@ def test_an_unknown_kind_or_knob_is_refused_with_those_there_are():
         paths.walk(SAME, CODES[0], CODES[1], "straight", speed=2)
 
 
+# --- past the ends ----------------------------------------------------------------------------------------------------
+
+
+@KINDS
+@pytest.mark.parametrize("even", [False, True])
+def test_past_its_ends_a_walk_goes_on_and_between_them_nothing_changes(kind, even):
+    given = (CODES[:3], kind, 33, SAME.decode, CODES, even, SAME.members_batch)
+    plain, none, way = (paths.through(*given, **more) for more in ({}, {"beyond": 0}, {"beyond": 0.5}))
+    assert (plain.codes == none.codes).all() and plain.past == none.past == 0
+    assert way.past == 16 and (way.codes[16:-16] == plain.codes).all()  # bit for bit
+    assert way.codes.shape == (65, 7) and way.codes.dtype == np.float32 and np.isfinite(way.codes).all()
+    if plain.bridges is not None:
+        assert (way.bridges[16:-16] == plain.bridges).all() and way.bridges.shape == (64,)
+    steps = np.diff(way.codes.astype(float), axis=0)
+    for out, inside in ((steps[15::-1], steps[16]), (steps[48:], steps[47])):
+        assert (np.linalg.norm(out, axis=1) > 0).all()
+        if kind != "great_circle":  # straight on, all steps alike
+            assert np.allclose(out, out[0], atol=1e-5 * np.abs(CODES).max())
+        if not even:
+            assert np.dot(out[0], inside) > 0  # on, not back
+
+
+def test_a_straight_walk_goes_on_along_its_line():
+    a, b = CODES[:2].astype(float)
+    walk = paths.walk(SAME, a, b, "straight", 9, beyond=0.75)
+    assert (walk.t == np.arange(-6, 15) / 8).all()
+    assert np.allclose(walk.codes, a + walk.t[:, None] * (b - a), atol=1e-6)
+    assert walk.length == pytest.approx(np.linalg.norm(b - a)) and walk.evenness == pytest.approx(1)  # between the ends
+    assert walk.between(walk.t).tolist() == np.linspace(0, 1, 9).tolist()
+
+
+def test_a_great_circle_goes_on_around():
+    a, b = np.array([2.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0])
+    walk = paths.walk(SAME, a, b, "great_circle", 17, beyond=1)
+    turn = walk.t * np.pi / 2
+    assert np.allclose(walk.codes, 2 * np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1), atol=1e-6)
+    assert np.allclose(walk.codes[0], -b) and np.allclose(walk.codes[-1], -a)
+
+
+@pytest.mark.parametrize("kind", ["density", "pullback", "graph"])
+def test_a_searched_walk_goes_on_along_its_own_tangent(kind):
+    """On a circle of codes, drawn where they are: a quarter of the way on the line that touches it at its end."""
+    turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    ends = np.array([[1.0, 0.0], [np.cos(2.0), np.sin(2.0)]])
+    knobs = {"density": {"fear": 4.0}, "pullback": {"caution": 4.0}}.get(kind, {})
+    walk = paths.walk(SAME, *ends, kind, 65, ring, beyond=0.25, **knobs)
+    for code, end, way in ((walk.codes[0], ends[0], -1), (walk.codes[-1], ends[1], 1)):
+        tangent = way * np.array([-end[1], end[0]])
+        assert np.allclose(code, end + 0.25 * 2.0 * tangent, atol=0.08)  # 2: the arc's length
+
+
+def test_equal_steps_of_the_picture_stay_equal_past_the_ends_on_the_same_way():
+    bend = decoder(lambda z: np.stack([z[:, 0], z[:, 0] ** 3], axis=1))
+    ways = {even: paths.walk(bend, [0.5], [1.0], "straight", 17, even=even, beyond=0.5) for even in (False, True)}
+    assert (ways[True].codes[[0, 8, -9, -1]] == ways[False].codes[[0, 8, -9, -1]]).all()
+    for even, uneven in ((ways[True].steps[part], ways[False].steps[part]) for part in (slice(8), slice(-8, None))):
+        assert np.ptp(even) < 0.01 * even.mean() < 0.1 * np.ptp(uneven)
+
+
+def test_a_walk_that_goes_on_says_how_far_from_data_it_gets():
+    line = np.linspace(0, 1, 101)[:, None] * np.array([1.0, 0.0])
+    near = paths.walk(SAME, line[40], line[60], "straight", 9, line, beyond=0.5)
+    edge = paths.walk(SAME, line[0], line[100], "straight", 81, line, beyond=0.0125)
+    far = paths.walk(SAME, line[0], line[100], "straight", 9, line, beyond=0.25)
+    words = "Past its ends this walk only goes on as it left them"
+    assert near.notes == (f"{words}; it stays near data, at most {near.distance_to_data.max():.2f} × from them.",)
+    assert edge.past == 1 and edge.notes == (f"{words}, up to 1.25 × from data, where few of them lie.",)
+    assert far.notes == (
+        "Past its ends this walk only goes on as it left them, up to 25.00 × from data: there the model is guessing.",
+    )
+    assert far.distance_to_data.max() == pytest.approx(25, rel=1e-3)
+    assert "is not known without real codes" in paths.walk(SAME, line[0], line[9], "straight", beyond=0.1).notes[0]
+    assert not paths.walk(SAME, line[0], line[9], "straight", codes=line).notes
+
+
+@pytest.mark.parametrize("beyond", [-0.1, 1.5, np.nan, np.inf, "far", True, None])
+def test_a_share_to_go_on_by_that_is_none_is_refused_in_a_sentence(beyond):
+    with pytest.raises(BadInput, match="goes beyond its ends by 0 to 1 of its length"):
+        paths.walk(SAME, CODES[0], CODES[1], "straight", beyond=beyond)
+
+
 # --- where the true manifold is known ---------------------------------------------------------------------------------
 
 

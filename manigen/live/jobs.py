@@ -15,8 +15,8 @@ from manigen.errors import BadInput, NotPossible
 from manigen.live.engine import Job, cpu_name, device_name
 from manigen.live.library import Opened
 from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sample, Sweep, Walk, pack
+from manigen.nearest import EDGE, NEAR
 
-NEAR, EDGE = 1.1, 1.5  # see `level`
 REPORTED = 33  # pictures of a walk that are compared with held-out ones
 EXACT = 9  # digits that give a code's float32 numbers back bit for bit
 

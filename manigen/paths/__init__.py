@@ -17,7 +17,8 @@ with `start` and `end` codes (d,), and `manifold` a `Manifold`: `manifold.decode
 `manifold.near` where it looks at real codes; whoever did not give them is told so in a sentence. `straight` and
 `great_circle`, closed forms, need neither; `graph` walks over roads between real codes, `density` searches downhill
 from there, `pullback` and `fog` along what the decoders show (`manifold.ensemble` where there are several). A path that
-is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once.
+is searched for offers `curves(starts, ends, manifold, **knobs)` too, for many pairs at once; one whose formula holds
+past its ends offers `onward(start, end, t)`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from manigen.cards import Card
 from manigen.discovery import discover, find
 from manigen.errors import BadInput
 from manigen.nearest import Nearest
-from manigen.paths import _joints
+from manigen.paths import _beyond, _joints
 from manigen.paths.base import Manifold, Stopped, Trace, Walk, Watch, evened, measured
 
 __all__ = ["MIX", "Manifold", "Stopped", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
@@ -87,6 +88,7 @@ def walk(
     codes: Any = None,
     even: bool = False,
     held_out: Any = None,
+    beyond: float = 0.0,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes from code `start` (d,) to code `end` (d,), with its length and evenness.
@@ -94,7 +96,7 @@ def walk(
     `generator` is anything with `decode(z)`: codes (k, d) to pictures (k, ...). `codes` are real codes (n, d), or a
     `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data. `even` spaces
     the codes so that each step changes the picture equally; `held_out` (`manigen.held_out.HeldOut`) measures how far
-    the pictures are from held-out ones.
+    the pictures are from held-out ones; `beyond`, in [0, 1], has it go on past both ends by that share of its length.
     Raises `BadInput` for codes that are not finite or not of one width, `UnknownName` for a kind that is not there,
     `ManigenError` where the decoder returns NaN.
 
@@ -105,7 +107,7 @@ def walk(
     >>> way.length, way.evenness
     (5.0, 1.0)
     """
-    return walk_through(generator, (start, end), kind, steps, codes, even, held_out=held_out, **knobs)
+    return walk_through(generator, (start, end), kind, steps, codes, even, held_out=held_out, beyond=beyond, **knobs)
 
 
 def walk_through(
@@ -119,6 +121,7 @@ def walk_through(
     held_out: Any = None,
     with_fog: bool = True,
     watch: Watch | None = None,
+    beyond: float = 0.0,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
@@ -135,7 +138,7 @@ def walk_through(
     real = _nearest(codes)
     knobs = knobs_for(generator, kind) | knobs
     given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse, "watch": watch}
-    trace = through(ends, kind, steps, generator.decode, real, even, **given, **knobs)
+    trace = through(ends, kind, steps, generator.decode, real, even, beyond=beyond, **given, **knobs)
     said = getattr(generator, "companions_words", "")
     if said and "fog" in kind.split(MIX):
         trace = replace(trace, notes=(*trace.notes, said))
@@ -155,6 +158,7 @@ def through(
     rulers: Mapping[str, Any] | None = None,
     coarse: bool = False,
     watch: Watch | None = None,
+    beyond: float = 0.0,
     **knobs: Any,
 ) -> Trace:
     """Return `steps` codes through all the `ends` (m, d) in turn, not yet decoded: one leg after the other, joined.
@@ -164,12 +168,15 @@ def through(
     name a kind for each leg in turn, "straight+density"; a knob goes to every kind that has one of that name. With
     `even` the steps of a leg change the picture equally, not the code. `decode` and `codes` are needed only by the
     kinds that look at pictures or at real codes, `members` (see `members_of`) by those that compare several decoders,
-    `rulers` (see `rulers_of`) by those that measure lengths otherwise than on pixels.
+    `rulers` (see `rulers_of`) by those that measure lengths otherwise than on pixels. `beyond` of its length the walk
+    goes on past either end, in steps of the same t that come on top of `steps`: straight on as it left, or as its kind
+    has it (see `_beyond`); between the ends nothing changes.
     Raises `BadInput` for fewer than two ends, ends of different width or not finite, more ends than steps.
     """
     real = _nearest(codes)
     stops = _ends(ends, None if real is None else real.z.shape[1])
     steps = checks.count(steps, "steps", 2, 100_000)
+    past = _beyond.count(beyond, steps)
     if steps < len(stops):
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
     manifold = Manifold(decode, real, members, rulers or {}, coarse, watch)
@@ -190,11 +197,18 @@ def through(
     if smooth:
         bent = _joints.smoothed([leg.codes for leg in legs])
         legs = [replace(leg, codes=codes) for leg, codes in zip(legs, bent, strict=True)]
+    outer = []
+    if past:
+        finer = max(1, int(np.clip(past * FINER, *FINE)) // past) if even else 0
+        for i, way, shift in ((0, -1, 0), (-1, 1, 1)):
+            t = shift + way * np.arange(1, past + 1) / (counts[i] - 1)
+            outer.append(_beyond.leg(ideas[i], stops[:-1][i], stops[1:][i], legs[i], t, finer, manifold))
     if even:
         legs = [evened(leg, int(count), manifold) for leg, count in zip(legs, counts, strict=True)]
     elif smooth:
         legs = [_each(leg, int(step)) for leg, step in zip(legs, every, strict=True)]
-    return _one(legs, at, stops.shape[1])
+    whole = _one(legs, at, stops.shape[1])
+    return _beyond.joined(whole, *outer) if outer else whole
 
 
 def _settings(ideas: Sequence[Any], knobs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ def smoothed(legs: list[np.ndarray]) -> list[np.ndarray]:
     """Return legs (k_i, d), each at equal steps of its own time, bent so that they join without corners."""
     bent = [leg.astype(np.float64) for leg in legs]
     for at, (before, after) in enumerate(pairwise(legs)):
-        arriving, leaving = -_velocity(before[::-1]), _velocity(after)
+        arriving, leaving = -velocity(before[::-1]), velocity(after)
         shared = _shared(arriving, leaving)
         bent[at] += _bend(len(before), arriving - shared)[::-1]
         bent[at + 1] += _bend(len(after), shared - leaving)
@@ -34,7 +34,7 @@ def smoothed(legs: list[np.ndarray]) -> list[np.ndarray]:
     return out
 
 
-def _velocity(leg: np.ndarray) -> np.ndarray:
+def velocity(leg: np.ndarray) -> np.ndarray:
     """How fast a leg (k, d) sets out, from its first three codes."""
     leg, links = leg[:3].astype(np.float64), len(leg) - 1
     if links < 2:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from manigen.errors import BadInput, ManigenError
-from manigen.nearest import Nearest
+from manigen.nearest import EDGE, NEAR, Nearest
 
 Decode = Callable[[Any], Any]
 Watch = Callable[[str, float], bool]  # hears a stage of a search and its share done, in [0, 1]; False ends the search
@@ -94,7 +94,9 @@ class Trace:
     `converged` is False where a search for the path had to stop early; `residual` is then, and always after a search,
     the share of the path's energy that one more step could still have saved, else None. `bridges` (k - 1,) bool says
     which steps lie on a road that no data show, None where the kind knows no roads. `notes` are sentences on what was
-    adjusted.
+    adjusted. `velocities` (2, d) say how fast it leaves its start and arrives at its end, for each unit of t, None
+    where only its codes tell. The first `past` codes lie before its start and the last as many after its end, at the
+    same steps of t.
     """
 
     codes: np.ndarray
@@ -102,6 +104,8 @@ class Trace:
     notes: tuple[str, ...] = ()
     residual: float | None = None
     bridges: np.ndarray | None = None
+    velocities: np.ndarray | None = None
+    past: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +130,12 @@ class Curve:
         if self.smooth and len(self.knots) > 2:
             from scipy.interpolate import CubicSpline
 
-            codes = CubicSpline(self.at, self.knots)(t)
+            spline = CubicSpline(self.at, self.knots)
+            codes, velocities = spline(t), spline([0.0, 1.0], 1)
         else:
+            first, last = np.diff(self.knots[[0, 1, -2, -1]], axis=0)[::2]
+            took = np.maximum(np.diff(self.at)[[0, -1]], 1e-300)
+            velocities = np.stack([first, last]) / took[:, None]
             codes = np.stack([np.interp(t, self.at, column) for column in self.knots.T], axis=1)
         codes = codes.astype(np.float32)
         codes[0], codes[-1] = start, end
@@ -135,7 +143,7 @@ class Curve:
         if self.bridges is not None:
             middle = np.searchsorted(self.at, (t[1:] + t[:-1]) / 2, "right") - 1
             roads = self.bridges[np.clip(middle, 0, len(self.bridges) - 1)]
-        return Trace(codes, self.converged, self.notes, self.residual, roads)
+        return Trace(codes, self.converged, self.notes, self.residual, roads, velocities)
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,8 @@ class Walk:
     pictures, flattened, pixels in [0, 1]; `distance_to_data` (k,) float32, each code's distance to the nearest real
     one, 1 being as far as real codes lie from one another, or None where no codes were given; `held_out_distance` (k,)
     each picture's to held-out ones, where those were given; `fog` (k,) in grey levels, where the generator has several
-    decoders; `converged`, `residual`, `bridges` and `notes` as in `Trace`.
+    decoders; `converged`, `residual`, `bridges`, `notes` and `past` as in `Trace`. A walk that goes on past its ends is
+    told of there too, code by code; length, energy and evenness are of the way between the ends only.
     """
 
     codes: np.ndarray
@@ -159,16 +168,27 @@ class Walk:
     bridges: np.ndarray | None = None
     held_out_distance: np.ndarray | None = None
     fog: np.ndarray | None = None
+    past: int = 0
+
+    @property
+    def t(self) -> np.ndarray:
+        """Where on the walk each code lies (k,): 0 at its first end, 1 at its last."""
+        return (np.arange(len(self.codes)) - self.past) / (len(self.codes) - 2 * self.past - 1)
+
+    def between(self, along: np.ndarray) -> np.ndarray:
+        """Return the part between the ends of what is told of every code (k, ...), or of every step (k - 1, ...)."""
+        return along[self.past : len(along) - self.past]
 
     @property
     def length(self) -> float:
         """How far the picture changes along the way: sum_i |x_{i+1} - x_i|, in units of a fully changed pixel."""
-        return float(self.steps.sum())
+        return float(self.between(self.steps).sum())
 
     @property
     def energy(self) -> float:
         """The effort of walking it in unit time: (k - 1) sum_i |x_{i+1} - x_i|^2, at least the length squared."""
-        return float(len(self.steps) * (self.steps**2).sum())
+        steps = self.between(self.steps)
+        return float(len(steps) * (steps**2).sum())
 
     @property
     def evenness(self) -> float:
@@ -192,9 +212,20 @@ def measured(
     steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
     far = None if real is None else real.how_far(trace.codes)
     notes = trace.notes if steps.any() else (*trace.notes, STILL)
+    if trace.past:
+        notes = (*notes, past_ends(far, trace.past))
     apart = None if held_out is None else held_out.far(x)
     thick = None if fog is None else np.asarray(fog(trace.codes))
-    return Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges, apart, thick)
+    found = Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges, apart, thick)
+    return replace(found, past=trace.past)
+
+
+def past_ends(far: np.ndarray | None, past: int) -> str:
+    """Return a sentence on how far from data (k,) a walk gets in the first and the last `past` of its codes."""
+    if far is None:
+        return UNKNOWN
+    most = float(np.concatenate([far[:past], far[-past:]]).max())
+    return (STAYS if most <= NEAR else LEAVES if most <= EDGE else GUESSES).format(far=f"{most:.2f}")
 
 
 def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
@@ -213,6 +244,10 @@ def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
     return replace(trace, codes=codes, bridges=None if trace.bridges is None else trace.bridges[middle])
 
 
+STAYS = "Past its ends this walk only goes on as it left them; it stays near data, at most {far} × from them."
+LEAVES = "Past its ends this walk only goes on as it left them, up to {far} × from data, where few of them lie."
+GUESSES = "Past its ends this walk only goes on as it left them, up to {far} × from data: there the model is guessing."
+UNKNOWN = "Past its ends this walk only goes on as it left them; how far from data is not known without real codes."
 STILL = "The picture stays the same all along this walk."
 STEP = "step {} of the walk; choose other ends"
 REAL = "one of the real codes; this generator has no roads to walk on"

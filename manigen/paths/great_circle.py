@@ -33,10 +33,21 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) ->
     A code at the origin has no direction, and opposite codes have no one circle: the first is reached straight, for the
     second a circle is chosen, and the trace's notes say so.
     """
+    codes, notes = _turned(start, end, np.linspace(0, 1, steps))
+    codes[0], codes[-1] = start, end  # the ends to the last bit
+    return Trace(codes.astype(np.float32), notes=notes)
+
+
+def onward(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return codes (k, d) at t (k,) by the same formula, within [0, 1] or past it, where it turns and grows on."""
+    return _turned(start, end, t)[0]
+
+
+def _turned(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     a, b = start.astype(np.float64), end.astype(np.float64)
     norms = np.linalg.norm(a), np.linalg.norm(b)
     if min(norms) == 0:
-        return Trace(straight.trace(start, end, steps, manifold).codes, notes=(AT_ORIGIN,))
+        return straight.onward(start, end, t), (AT_ORIGIN,)
     u, direction = a / norms[0], b / norms[1]
     cosine = u @ direction
     across = direction - cosine * u
@@ -44,13 +55,11 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) ->
     notes: tuple[str, ...] = ()
     if sine < 1e-7 and cosine < 0:  # beyond float32: the ends do not say which way to turn
         if len(a) == 1:
-            return Trace(straight.trace(start, end, steps, manifold).codes, notes=(NO_WAY_AROUND,))
+            return straight.onward(start, end, t), (NO_WAY_AROUND,)
         across = np.eye(len(a))[np.argmin(np.abs(u))]
         across -= (across @ u) * u
         notes = (OPPOSITE,)
     v = across / max(np.linalg.norm(across), 1e-300)
-    t = np.linspace(0, 1, steps)[:, None]
-    angle = t * np.arctan2(sine, cosine)
-    codes = ((1 - t) * norms[0] + t * norms[1]) * (np.cos(angle) * u + np.sin(angle) * v)
-    codes[0], codes[-1] = a, b  # the ends to the last bit
-    return Trace(codes.astype(np.float32), notes=notes)
+    share = t[:, None]
+    angle = share * np.arctan2(sine, cosine)
+    return ((1 - share) * norms[0] + share * norms[1]) * (np.cos(angle) * u + np.sin(angle) * v), notes

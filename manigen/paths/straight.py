@@ -20,5 +20,10 @@ card = Card(
 
 def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold) -> Trace:
     """Return `steps` codes on the line from `start` (d,) to `end` (d,), equally far from each other."""
-    t = np.linspace(0, 1, steps)[:, None]
-    return Trace(((1 - t) * start + t * end).astype(np.float32))
+    return Trace(onward(start, end, np.linspace(0, 1, steps)).astype(np.float32))
+
+
+def onward(start: np.ndarray, end: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return the line's codes (k, d) at t (k,), within [0, 1] or past it."""
+    share = t[:, None]
+    return (1 - share) * start + share * end
