@@ -1,10 +1,13 @@
 """Training: pictures a second beside a bare torch loop of the same network and pythae's trainer; and two lessons.
 
-    python -m benchmarks.training [--json] [--only throughput,digits,mnist]
+    python -m benchmarks.training [--json] [--only throughput,families,digits,mnist]
 
 Throughput: the autoencoder (16 numbers, width 32) on MNIST's shape, batches of 256, one thread; ours, the bare loop
 and, where it is installed, pythae's trainer run in turn, several rounds, and medians are compared. The bare loop has
 the same network, loss and Adam and nothing else: no average of the weights, no schedule, no named losses, no watch.
+
+Families: a step of each in units of the autoencoder's, batches of 64 in turn, one thread; the games are timed once all
+play. And by how much the memory of the process grows from the 100th step of each to the 400th.
 
 Lessons: an order goes through the workshop as the Train page's does. Digits: seconds until the map has formed, and how
 many of a point's five nearest on it share its class. MNIST: seconds, and what the samples measure.
@@ -18,16 +21,18 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.crowd import memory_mb
 from manigen import models
 from manigen.training import Training
 
 ROUNDS, STEPS, BATCH = 7, 4, 256
+LAZIEST = 16  # steps after which every term that is looked at only now and then has been
 SHAPE = (1, 28, 28)
 
 
@@ -139,6 +144,43 @@ def throughput() -> dict[str, Any]:
     return found
 
 
+def families() -> dict[str, Any]:
+    """A step of every family that is trained by steps, in units of the autoencoder's; and how its memory grows."""
+    torch.set_num_threads(1)
+    names = [name for name in models.cards() if models.build(name, SHAPE, 0).players]
+    runs = {name: steps_of(name) for name in sorted(names, key=lambda name: name != "autoencoder")}
+    grown = {}
+    for name, run in runs.items():
+        take(run, 100)
+        early = memory_mb(os.getpid())
+        take(run, 300)
+        grown[name] = memory_mb(os.getpid()) - early
+    ratios: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        spent = {name: take(run, LAZIEST) for name, run in runs.items()}
+        for name, seconds in spent.items():
+            ratios[name].append(seconds / spent["autoencoder"])
+    return {
+        **{f"step_of_{name}": round(statistics.median(times), 2) for name, times in ratios.items()},
+        **{f"memory_grown_mb_{name}": round(megabytes, 1) for name, megabytes in grown.items()},
+    }
+
+
+def steps_of(family: str) -> Iterator[Any]:
+    """Return the steps of a run of a family, so far on that every player plays."""
+    training = Training(models.build(family, SHAPE, 0), pictures(), budget=10**9, batch=64)
+    training.seen = 8 * 10**8
+    return iter(training)
+
+
+def take(run: Iterator[Any], steps: int) -> float:
+    """Take some steps of a run; return the seconds."""
+    began = time.perf_counter()
+    for _ in range(steps):
+        next(run)
+    return time.perf_counter() - began
+
+
 def lesson(data: str, images: int, batch: int, rate: float, **knobs: Any) -> dict[str, Any]:
     """One order through the workshop: seconds to the formed map and to the finished model, and how good both are."""
     from manigen import files, home, weights, workshop
@@ -179,11 +221,12 @@ def lesson(data: str, images: int, batch: int, rate: float, **knobs: Any) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--only", default="throughput,digits,mnist")
+    parser.add_argument("--only", default="throughput,families,digits,mnist")
     given = parser.parse_args()
     found: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "throughput": throughput,
+        "families": families,
         "digits": lambda: lesson("digits", 60_000, 64, 4e-3, width=16),
         "mnist": lambda: lesson("mnist", 120_000, 128, 2e-3, width=16),
     }
