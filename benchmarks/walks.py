@@ -36,11 +36,6 @@ from manigen.errors import ManigenError
 from manigen.measures.frechet_distance import between
 from manigen.weights import Codes
 
-GRID = tuple(
-    (kind, knobs)
-    for kind, knobs in geodesic.GRID
-    if kind != "fog" and (kind != "pullback" or knobs == {"ruler": "pixels"})
-)
 CODES = 5000  # of each split
 CHOSEN_ON = 48  # kept-back pairs
 SHOWN = (
@@ -109,7 +104,7 @@ def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     known = codes(generator, run.train, run.test)
     on = geodesic.ground(generator, known, run.train, CHOSEN_ON, kept_back=True)
     on_test = geodesic.ground(generator, known, run.test, given.pairs)
-    chosen = geodesic.choose(on, progress=lambda words: zoo.say(f"{folder.name}: {words}"), grid=GRID)
+    chosen = geodesic.choose(on, progress=lambda words: zoo.say(f"{folder.name}: {words}"), grid=geodesic.QUICK)
     kinds = {}
     for kind, told in chosen["walks"]["kinds"].items():
         zoo.say(f"{folder.name}: {len(on_test.starts)} walks, {kind}")

@@ -21,6 +21,9 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--odd", action="store_true", help="measure on the other half of the test pictures; what is chosen is the same"
     )
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out fog and the rulers other than pixels, which take longest"
+    )
     parser.add_argument("--dry", action="store_true", help="only tell; leave the model's card as it is")
     data_knobs(parser)
 
@@ -38,7 +41,8 @@ def run(given: Namespace) -> Result:
     codes = weights.codes(folder)
     on = geodesic.ground(generator, codes, train, given.pairs, given.seed, kept_back=True)
     shown = geodesic.ground(generator, codes, test, given.pairs, given.seed, given.odd)
-    found = geodesic.choose(on, shown, lambda words: print(words, file=sys.stderr))
+    grid = geodesic.QUICK if given.quick else geodesic.GRID
+    found = geodesic.choose(on, shown, lambda words: print(words, file=sys.stderr), grid)
     if not given.dry and not given.odd:
         geodesic.write(folder, found)
     return {"model": generator.name, **found}
