@@ -144,6 +144,34 @@ def keep_even() -> None:
     state.to_link(even="1" if sent.get("even") else "0")
 
 
+def keep_heat() -> None:
+    """Take over whether the magnification is painted under the paths."""
+    sent = st.session_state["interpolate"].get("heat") or {}
+    state.to_link(heat="1" if sent.get("heat") else "0")
+
+
+def keep_bounce() -> None:
+    """Take over whether a walk that plays turns around at its ends."""
+    sent = st.session_state["interpolate"].get("bounce") or {}
+    state.to_link(bounce="1" if sent.get("bounce") else "0")
+
+
+def ruler(row: str) -> str | None:
+    """Return by what a row's search measures lengths, in words, None where that is pixels."""
+    by = walks.ruler_of(walks.knobs_of(row, told, legs))
+    return by and turning.named(by)
+
+
+def why_own() -> str:
+    """Say why the model's own kind of path is its own, with the figures on its card."""
+    figures = walks.chosen(card)
+    if figures is None:
+        return text("walk_own_plain")
+    shown = {name: f"{value:.2f}" for name, value in figures.items() if isinstance(value, float)}
+    words = text("walk_own_help", **{**figures, **shown})
+    return f"{words} {text('walk_own_set', knobs=figures['knobs'])}" if figures["knobs"] else words
+
+
 begin()
 legs = walks.legs(state.from_link("legs"), len(state.ends(model)["codes"]), list(known))
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
@@ -155,7 +183,11 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         titles = {name: card_text(kind.title) for name, kind in known.items()}
         offered = [*known, *([walks.MIXED] if len(legs) > 1 else [])]
         titles[walks.MIXED] = text("walk_mixed")
-        kinds = pickers.several("kinds", offered, titles, walks.favourites(card.get("geodesic"), list(known)))
+        own = card.get("geodesic")
+        starred = {name: f"{words} ★" if name == own else words for name, words in titles.items()}
+        why = why_own() if own in known else None
+        usual = walks.favourites(own, list(known))
+        kinds = pickers.several("kinds", offered, starred, usual, None if why is None else f"★ {why}")
     spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
     told = walks.knobs_from_link(state.from_link("knobs"), card)
     with st.popover(text("tune"), icon=":material/tune:", help=text("tune_help")):
@@ -169,6 +201,7 @@ ends = state.ends(model)  # as they are now that every way to choose them was of
 legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
 spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
 t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
+heat, bounce = state.from_link("heat") == "1", state.from_link("bounce") != "0"
 components.mount(
     "interpolate",
     key="interpolate",
@@ -189,21 +222,29 @@ components.mount(
                 "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
                 "colour": offered.index(name),
                 "refines": walks.refines(spelled_kinds[kinds.index(name)]),
+                "ruler": None
+                if (by := walks.ruler_of(walks.knobs_of(name, told, legs))) is None
+                else turning.named(by),
+                "own": why if name == own else None,
             }
             for name in kinds
         ],
         "legs": legs,
-        "choices": [{"name": name, "title": titles[name]} for name in known],
+        "choices": [{"name": name, "title": starred[name]} for name in known],
         "ends": ends,
         "most": state.MOST_ENDS,
         "t": t,
         "even": even,
+        "heat": heat,
+        "bounce": bounce,
         "text": all_text(card["encodes"]),
         "sayings": sayings(),
     },
     on_ends_change=keep_ends,
     on_position_change=keep_position,
     on_even_change=keep_even,
+    on_heat_change=keep_heat,
+    on_bounce_change=keep_bounce,
     on_legs_change=keep_legs,
 )
 if "differentiable" in card:  # a model that was brought
@@ -218,4 +259,6 @@ state.to_link(
     walk=spelled,
     t=repr(t),
     even="1" if even else "0",
+    heat="1" if heat else "0",
+    bounce="1" if bounce else "0",
 )

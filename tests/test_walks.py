@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,6 +148,21 @@ def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic(
     assert walks.favourites("graph", known) == ["straight", "graph"]
     for without in ("straight", "no such kind", None):
         assert walks.favourites(without, known) == ["straight", "great_circle"]
+
+
+def test_why_a_kind_is_the_models_own_is_told_from_the_figures_on_its_card() -> None:
+    kinds = {
+        "straight": {"held_out_distance": 5.5, "length": 20.0, "knobs": {}},
+        "pullback": {"held_out_distance": 5.2, "length": 18.0, "knobs": {}},
+        "pullback, features": {"held_out_distance": 4.5, "length": 25.0, "knobs": {"ruler": "features"}},
+    }
+    card = {"geodesic": "pullback", "geodesic_knobs": {"ruler": "features"}}
+    card["walks"] = {"pairs": 24, "floor": 4.6, "kinds": kinds}
+    told = {"pairs": 24, "own": 4.5, "straight": 5.5, "floor": 4.6, "share": 1.25, "knobs": "ruler features"}
+    assert walks.chosen(card) == told
+    assert walks.chosen({}) is walks.chosen({"geodesic": "graph"}) is walks.chosen({**card, "geodesic": "fog"}) is None
+    assert walks.ruler_of({"ruler": "features"}) == "features"
+    assert walks.ruler_of({"ruler": "pixels"}) is walks.ruler_of({}) is None
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -294,7 +310,28 @@ def test_the_page_of_a_walk_asks_nobody_for_anything_and_holds_every_picture() -
     sheet = Image.open(io.BytesIO(base64.b64decode(page.split("base64,")[1].split('"')[0])))
     told = json.loads(page.split("const walks = ")[1].split(";\nconst slider")[0])[0]
     assert sheet.size == (told["columns"] * told["width"], -(-told["frames"] // told["columns"]) * told["height"])
-    assert told["frames"] == 129
+    assert told["frames"] == 129 and told["note"] == ""
+    walk = paths.walk_through(Painter(), codes.z[[0, 12]], "straight", 129, codes.z)
+    assert told["facts"] == walk.facts() and walk.facts()["length"] == f"{walk.length:.1f}"
+    assert list(told["facts"]) == ["length", "energy", "evenness", "distance to data", "search"]
+
+
+def test_the_numbers_of_a_walk_are_told_in_words_and_what_was_not_measured_is_left_out() -> None:
+    z, steps = np.zeros((4, 2), np.float32), np.array([1.0, 2.0, 3.0])
+    bare = paths.Walk(z, "straight", steps).facts(4.8)
+    assert bare == {"length": "6.0", "energy": "42", "evenness": "86%", "search": "exact"}
+    far, bridges = np.array([0.1, 0.2, 1.25, 0.1], np.float32), np.array([False, True, False])
+    full = paths.Walk(
+        z, "pullback", steps, far, False, ("A note.",), 0.0412, bridges, held_out_distance=4 * far, fog=far
+    )
+    told = full.facts(4.8, "features")
+    assert told["searched by"] == "features; length, energy and evenness are on pixels"
+    assert told["distance to data"] == "1.25 × at most" and told["fog"] == "0.412"
+    assert told["distance to held-out pictures"] == "1.65 (its own reconstructions 4.80)"
+    assert told["search"] == "stopped early, residual 4.12%" and told["invented roads"] == "33% of its steps"
+    ended = [replace(full, converged=True, residual=residual).facts()["search"] for residual in (3e-4, 1e-6, None)]
+    assert ended == ["converged, residual 0.03%", "converged, residual under 0.01%", "exact"]
+    assert replace(full, residual=None).facts()["search"] == "not converged"
 
 
 def test_a_lossless_film_shows_the_very_pictures() -> None:

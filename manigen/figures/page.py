@@ -25,7 +25,9 @@ body { max-width: 1100px; margin: 0 auto; padding: 28px 20px; }
 h1 { font-size: 1.3rem; margin: 0 0 4px; } p { margin: 0 0 18px; opacity: .7; }
 main { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(140px, min(420px, 62vh))); }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
-figcaption small { font-weight: 400; opacity: .7; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; margin: 12px 0 0; }
+dl, figure p { font-size: .88rem; line-height: 1.35; } figure p { margin: 8px 0 0; }
+dt { opacity: .65; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 canvas { width: 100%%; image-rendering: pixelated; border-radius: 12px; display: block; }
 input { width: 100%%; height: 44px; margin: 22px 0 0; accent-color: #4f46c8; }
 </style>
@@ -36,10 +38,15 @@ const walks = %(walks)s;
 const slider = document.querySelector("input"), hall = document.querySelector("main");
 for (const walk of walks) {
   const figure = hall.appendChild(document.createElement("figure"));
-  const words = figure.appendChild(document.createElement("figcaption"));
-  words.textContent = walk.title + " ";
-  words.appendChild(document.createElement("small")).textContent = walk.note;
-  const canvas = figure.appendChild(document.createElement("canvas"));
+  const add = (tag, words, to = figure) => {
+    const made = to.appendChild(document.createElement(tag));
+    made.textContent = words;
+    return made;
+  };
+  add("figcaption", walk.title);
+  const canvas = add("canvas", ""), facts = add("dl", "");
+  for (const [name, value] of Object.entries(walk.facts)) { add("dt", name, facts); add("dd", value, facts); }
+  if (walk.note) add("p", walk.note);
   [canvas.width, canvas.height] = [walk.width, walk.height];
   const sheet = new Image();
   walk.draw = () => {
@@ -57,8 +64,9 @@ slider.oninput = () => walks.forEach((walk) => walk.draw());
 
 
 def walk_page(title: str, note: str, walks: Sequence[Mapping[str, Any]], t: float = 0.0, language: str = "en") -> bytes:
-    """Return the page of several walks, each with its `title`, `note` and pictures `x` (k, c, h, w) in [0, 1].
+    """Return the page of several walks, each with its `title` and pictures `x` (k, c, h, w) in [0, 1].
 
+    A walk's `facts`, words by what they tell of, stand in a table under its picture, its `note` in a line under that.
     `t` in [0, 1] is where the slider stands when the page is opened.
     """
     told = []
@@ -69,6 +77,7 @@ def walk_page(title: str, note: str, walks: Sequence[Mapping[str, Any]], t: floa
         told.append(
             {
                 "title": str(walk["title"]),
+                "facts": {str(name): str(value) for name, value in walk.get("facts", {}).items()},
                 "note": str(walk.get("note", "")),
                 "frames": len(x),
                 "columns": COLUMNS,

@@ -195,6 +195,31 @@ class Walk:
         """How evenly the picture changes, in (0, 1]: length^2 / energy, which is 1 at constant speed and 1 standing."""
         return min(self.length**2 / self.energy, 1.0) if self.energy else 1.0
 
+    def facts(self, floor: float | None = None, ruler: str = PIXELS) -> dict[str, str]:
+        """Return the walk's numbers for a reader: by what they are, in words and on pixels, whatever `ruler` was used.
+
+        `floor` is what the generator's own reconstructions score beside `held_out_distance`. What was not measured is
+        left out.
+        """
+        told = {"length": f"{self.length:.1f}", "energy": f"{self.energy:.4g}", "evenness": f"{self.evenness:.0%}"}
+        if ruler != PIXELS:
+            told["searched by"] = f"{ruler}; length, energy and evenness are on pixels"
+        if self.distance_to_data is not None:
+            told["distance to data"] = f"{self.distance_to_data.max():.2f} × at most"
+        if self.held_out_distance is not None:
+            beside = "" if floor is None else f" (its own reconstructions {floor:.2f})"
+            told["distance to held-out pictures"] = f"{self.held_out_distance.mean():.2f}{beside}"
+        if self.fog is not None:
+            told["fog"] = f"{self.fog.mean():.3f}"
+        told["search"] = "converged" if self.converged else "stopped early"
+        if self.residual is None:
+            told["search"] = "exact" if self.converged else "not converged"
+        elif np.isfinite(self.residual):
+            told["search"] += f", residual {f'{self.residual:.2%}' if self.residual >= 1e-4 else 'under 0.01%'}"
+        if self.bridges is not None and self.bridges.any():
+            told["invented roads"] = f"{self.bridges.mean():.0%} of its steps"
+        return told
+
 
 def measured(
     trace: Trace,

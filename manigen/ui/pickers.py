@@ -66,10 +66,12 @@ def _chosen(
     return chosen or options[0]
 
 
-def several(key: str, options: list[str], titles: dict[str, str], default: list[str]) -> list[str]:
+def several(
+    key: str, options: list[str], titles: dict[str, str], default: list[str], help: str | None = None
+) -> list[str]:
     """Show a row of choices and return the chosen ones, at least one, in the order of `options`; as `choice` otherwise.
 
-    A link spells them with ~ between.
+    A link spells them with ~ between; `help` stands beside the row's label.
     """
     widget = f"pick:{key}"
     asked = state.from_link(key)
@@ -86,7 +88,7 @@ def several(key: str, options: list[str], titles: dict[str, str], default: list[
 
     chosen = st.pills(
         text(f"choose_{key}"), options, key=widget, selection_mode="multi", on_change=state.whole(keep_one),
-        format_func=lambda name: titles.get(name, name),
+        format_func=lambda name: titles.get(name, name), help=help,
     )  # fmt: skip
     chosen = [name for name in options if name in chosen]
     st.session_state[f"seen:{key}"], st.session_state[f"last:{key}"] = "~".join(chosen), chosen

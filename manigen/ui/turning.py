@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from manigen.cards import Knob, Value
-from manigen.ui.text import knob_text
+from manigen.ui.text import card_text, knob_text
 
 
 def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
@@ -17,7 +17,7 @@ def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
     value = knob.default if value is None else value
     if knob.choices:
         index = list(knob.choices).index(value)
-        return st.selectbox(label, list(knob.choices), index, key=key, help=help, format_func=_named)
+        return st.selectbox(label, list(knob.choices), index, key=key, help=help, format_func=named)
     if isinstance(knob.default, bool):
         return st.toggle(label, bool(value), key=key, help=help)
     assert knob.low is not None and knob.high is not None
@@ -45,5 +45,7 @@ def _short(stop: float) -> str:
     return f"{stop:g}"
 
 
-def _named(choice: Any) -> str:
-    return knob_text(choice) if isinstance(choice, str) else str(choice)
+def named(choice: Any) -> str:
+    """Return what a choice is called: by the card that offers it, where its word is also the label of a knob."""
+    said = card_text(str(choice))
+    return knob_text(said) if said == choice else said

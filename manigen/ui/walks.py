@@ -21,6 +21,7 @@ from manigen.errors import BadInput, ManigenError
 from manigen.figures import pictures
 from manigen.figures.page import walk_page
 from manigen.live.library import Opened
+from manigen.paths.base import PIXELS
 from manigen.weights import Codes
 
 MIXED = "mixed"  # the row whose legs are each of their own kind
@@ -88,6 +89,12 @@ def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[s
     return settings
 
 
+def ruler_of(settings: Mapping[str, Any]) -> str | None:
+    """Return by what a row's settings measure lengths, None where that is pixels, as everything else is told in."""
+    ruler = settings.get("ruler", PIXELS)
+    return None if ruler == PIXELS else ruler
+
+
 def refines(kind: str) -> bool:
     """Say whether a kind, or any of a mix, takes long enough to be sketched first."""
     known = paths.cards()
@@ -108,6 +115,30 @@ def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
     """
     wanted = dict.fromkeys(("straight", geodesic, "density", "great_circle"))
     return [name for name in wanted if name is not None and name in known][:2] or list(known[:2])
+
+
+def chosen(card: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the figures for which a card's own kind was chosen, None where it says none.
+
+    `pairs` of held-out pictures were walked between; `own`, `straight` and `floor` are the distances to held-out ones
+    of its walks' pictures, of the straight line's, and of the model's own reconstructions; `share` its length in
+    straight lines. `knobs` says how it is set.
+    """
+    told, kind, knobs = card.get("walks") or {}, card.get("geodesic"), card.get("geodesic_knobs") or {}
+    figures = told.get("kinds", {})
+    of_kind = [one for name, one in figures.items() if name.split(", ")[0] == kind]
+    own = next((one for one in of_kind if one.get("knobs") == knobs), of_kind[0] if of_kind else None)
+    straight = figures.get("straight")
+    if own is None or straight is None or not straight["length"]:
+        return None
+    return {
+        "pairs": told["pairs"],
+        "own": own["held_out_distance"],
+        "straight": straight["held_out_distance"],
+        "floor": told["floor"],
+        "share": own["length"] / straight["length"],
+        "knobs": ", ".join(f"{name} {value}" for name, value in knobs.items()),
+    }
 
 
 def steps(ends: int, most: int = STEPS) -> int:
@@ -215,13 +246,16 @@ def exports(
     """
     ends = [np.array(end, np.float32) for end in ends]
 
-    def walked(most: int) -> dict[str, paths.Walk]:
-        generator, found = opened.generator, {}
-        for kind in kinds:
-            own = {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
-            count = steps(len(ends), most)
-            found[kind] = paths.walk_through(generator, ends, kind, count, opened.taught, even, **own)
-        return found
+    def settings(kind: str) -> dict[str, Any]:
+        return {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
+
+    def walked(most: int, held_out: Any = None, with_fog: bool = False) -> dict[str, paths.Walk]:
+        generator, count = opened.generator, steps(len(ends), most)
+        told = {"held_out": held_out, "with_fog": with_fog}
+        return {
+            kind: paths.walk_through(generator, ends, kind, count, opened.taught, even, **told, **settings(kind))
+            for kind in kinds
+        }
 
     def traces(most: int) -> dict[str, np.ndarray]:
         return {kind: walk.codes for kind, walk in walked(most).items()}
@@ -236,10 +270,16 @@ def exports(
         return archive(traces(STEPS), ends, t)
 
     def page() -> bytes:
-        told = []
-        for kind, walk in walked(STEPS).items():
-            x = opened.generator.decode(walk.codes)
-            told.append({"title": title(kind), "x": x, "note": worth(walk, x, getattr(opened, "held_out", None))})
+        held_out, floor = getattr(opened, "held_out", None) or (None, None)
+        told = [
+            {
+                "title": title(kind),
+                "x": opened.generator.decode(walk.codes),
+                "facts": walk.facts(floor, ruler_of(settings(kind)) or PIXELS),
+                "note": " ".join(walk.notes),
+            }
+            for kind, walk in walked(STEPS, held_out, with_fog=True).items()
+        ]
         names = " to ".join(name_of(opened, end) for end in ends)
         return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t)
 
@@ -247,20 +287,6 @@ def exports(
     if find_spec("imageio_ffmpeg") is not None:
         films["mp4"] = partial(moving, "mp4")
     return {**films, "png": png, "html": page, "npz": npz}
-
-
-def worth(walk: paths.Walk, x: np.ndarray, held_out: Any = None) -> str:
-    """Return a walk's numbers in a line: `held_out` are held-out pictures and the floor beside them, or None."""
-    words = [f"length {walk.length:.1f}", f"evenness {walk.evenness:.0%}"]
-    if walk.distance_to_data is not None:
-        words.append(f"at most {walk.distance_to_data.max():.2f} × from data")
-    if held_out is not None:
-        pictures, floor = held_out
-        beside = "" if floor is None else f" (its own reconstructions {floor:.2f})"
-        words.append(f"{pictures.far(x).mean():.2f} from held-out pictures{beside}")
-    if walk.fog is not None:
-        words.append(f"fog {walk.fog.mean():.3f}")
-    return ", ".join([*words, *([] if walk.converged else ["the search was stopped early"])])
 
 
 def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True, kind: str = "gif") -> bytes:

@@ -65,7 +65,9 @@ def run(given: Namespace) -> Result:
         from manigen.figures.page import walk_page
 
         titles = ", ".join(paths.cards()[name].title for name in found.kind.split(paths.MIX))
-        told = {"title": titles, "x": generator.decode(found.codes)}
+        floor = None if apart is None else apart.floor(generator, codes)
+        facts = found.facts(floor, given.knobs.get("ruler", paths.base.PIXELS))
+        told = {"title": titles, "x": generator.decode(found.codes), "facts": facts, "note": " ".join(found.notes)}
         title = f"{generator.name}: {' to '.join(map(str, rows))}"
         files.write_bytes(Path(given.out), walk_page(title, "All pictures are generated.", [told]))
     elif suffix:

@@ -12,6 +12,8 @@ from PIL import Image
 pytestmark = pytest.mark.e2e
 LOOK = ".mg-look:nth-of-type({}) canvas"
 FIRST, SECOND = LOOK.format(1), LOOK.format(2)
+BOUNCE, LOOP = "There and back. Press", "Starts again at the end. Press"
+HEAT = "How much the picture changes for a step"
 
 
 @pytest.fixture
@@ -44,6 +46,12 @@ def test_a_first_visit_is_not_empty(walker):
     assert walker.page.locator(".mg-end").count() == 2
     assert walker.page.locator(".mg-row").count() == 2
     assert walker.picture(FIRST) != walker.picture(SECOND)
+    own = walker.page.locator('.mg-row[data-kind="density"]')
+    assert "of all kinds of path" in own.locator(".mg-own").get_attribute("title")
+    assert re.fullmatch(r"converged, residual .*%", own.locator('[data-of="search"] dd').text_content())
+    length, energy = (float(own.locator(f'[data-of="{of}"] dd').text_content()) for of in ("length", "energy"))
+    assert energy >= 0.99 * length**2 > 0
+    assert walker.page.locator(".mg-own").count() == 1
 
 
 def test_pictures_change_while_the_hand_drags_and_both_kinds_move_together(walker):
@@ -105,6 +113,9 @@ def test_a_link_restores_the_very_same_picture(walker, visit):
     walker.page.mouse.up()
     walker.page.wait_for_url(re.compile(r"walk=[^&]+~.*"))
     walker.page.wait_for_url(re.compile(r"[?&]t=0\.3\d+"))
+    for name, told in ((BOUNCE, "bounce=0"), (HEAT, "heat=1")):
+        walker.page.get_by_role("button", name=name).click()
+        walker.page.wait_for_url(re.compile(f"[?&]{told}"))
     friend = ready(visit("/interpolate?" + walker.page.url.partition("?")[2]))
     friend.page.wait_for_function(
         "(t) => document.querySelector('.mg-scrub').getAttribute('aria-valuenow') === t",
@@ -113,6 +124,9 @@ def test_a_link_restores_the_very_same_picture(walker, visit):
     for selector in (FIRST, SECOND):
         same = "([s, wanted]) => document.querySelector(s).toDataURL() === wanted"
         friend.page.wait_for_function(same, arg=[selector, walker.picture(selector)])
+
+    friend.page.wait_for_selector(f'.mg-tools [aria-label^="{HEAT}"][aria-pressed="true"]')
+    friend.page.get_by_role("button", name=LOOP).wait_for()
 
 
 def test_a_click_on_the_map_adds_an_end_and_undo_takes_it_back(walker):
@@ -162,10 +176,10 @@ def test_the_hills_of_the_metric_lie_under_the_paths(visit):
     one = visit("/interpolate?model=mnist-vae&kinds=straight")
     one.page.wait_for_selector('[data-painted="plotly"]')
     bare = one.picture(".mg-map .mg-overlay")
-    one.page.get_by_role("button", name="How much the picture changes for a step").click()
+    one.page.get_by_role("button", name=HEAT).click()
     one.page.wait_for_selector(".mg-hot:not([hidden])")
     assert one.picture(".mg-map .mg-overlay") != bare
-    one.page.get_by_role("button", name="How much the picture changes for a step").click()
+    one.page.get_by_role("button", name=HEAT).click()
     one.page.wait_for_selector(".mg-hot", state="hidden")
 
 

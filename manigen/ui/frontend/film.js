@@ -4,7 +4,7 @@ import { element, fill, MOVE, said } from "./parts.js";
 
 const SHARE = 0.072; // of the screen's height that a frame is about wide: two kinds leave room for stage and map
 const FEWEST = 16; // frames of a strip, where the screen has room for them
-const NUMBERS = ["length", "evenness", "farthest", "search", "held", "fog"];
+const NUMBERS = ["length", "energy", "evenness", "farthest", "held", "fog", "search"];
 
 export class Film {
   // on: { scrub(t, moment), hold(held), key(event) }
@@ -39,15 +39,28 @@ export class Film {
     const profile = element("canvas", "mg-profile", [], { title: text.walk_profile, role: "img", "aria-label": text.walk_profile });
     const note = element("span", "mg-note", [kind.sentence], { title: kind.sentence });
     const values = {};
-    const numbers = element("dl", "mg-worth");
+    const ruler = element("div", "mg-by", [], { hidden: "" });
+    const numbers = element("dl", "mg-worth", [ruler]);
     for (const key of NUMBERS) {
       values[key] = element("dd", "", ["–"]);
-      numbers.append(element("div", "", [element("dt", "", [text[`walk_${key}`]]), values[key]], { title: text[`walk_${key}_help`] }));
+      numbers.append(element("div", "", [element("dt", "", [text[`walk_${key}`]]), values[key]], { title: text[`walk_${key}_help`], "data-of": key }));
     }
+    const own = kind.own ? [element("span", "mg-own", [text.walk_own], { title: kind.own, tabindex: "0" })] : [];
     const made = element("div", "mg-row", [
-      element("div", "mg-row-head", [swatch(kind), element("b", "", [kind.title]), note]),
+      element("div", "mg-row-head", [swatch(kind), element("b", "", [kind.title]), ...own, note]),
       element("div", "mg-track", [strip, glass]), profile, numbers], { "data-kind": kind.name, "data-empty": "true" });
-    return { kind, element: made, strip, glass, lens, note, values, profile, frames: [] };
+    return { kind, element: made, strip, glass, lens, note, values, ruler, profile, frames: [] };
+  }
+
+  // By what each search measures lengths, where that is not pixels, as the numbers are.
+  setRulers(kinds) {
+    const { text } = this;
+    for (const { name, ruler: by } of kinds) {
+      const { ruler } = this.rows.get(name);
+      ruler.hidden = !by;
+      ruler.title = by ? fill(text.walk_ruler_help, { by }) : "";
+      ruler.replaceChildren(...(by ? [element("dt", "", [fill(text.walk_ruler, { by })])] : []));
+    }
   }
 
   // --- what is on it --------------------------------------------------------------------------------------------------
@@ -75,15 +88,16 @@ export class Film {
     const { text } = this;
     row.worth = worth;
     values.length.textContent = worth.length.toFixed(1);
+    values.energy.textContent = tidy(worth.energy);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
     values.farthest.textContent = fill(text.times, { value: tidy(Math.max(...worth.distance)) });
     const held = worth.held_out && mean(worth.held_out);
     values.held.textContent = !held ? "–" : worth.floor ? fill(text.walk_held_value, { value: tidy(held), floor: tidy(worth.floor) }) : tidy(held);
     values.fog.textContent = worth.fog ? mean(worth.fog).toFixed(3) : "–";
-    values.search.textContent = worth.coarse ? text.walk_refining : worth.converged ? text.walk_converged : text.walk_stopped;
+    values.search.textContent = worth.coarse ? text.walk_refining : ended(worth, text);
     values.search.dataset.level = worth.converged || worth.coarse ? "" : "edge";
     values.search.title = worth.converged || worth.residual === null ? text.walk_search_help
-      : fill(text.walk_stopped_help, { residual: tidy(100 * worth.residual) });
+      : fill(text.walk_stopped_help, { residual: share(worth.residual) });
     for (const other of this.rows.values()) if (other.worth) this.explain(other);
     this.drawProfiles();
   }
@@ -252,6 +266,17 @@ export function swatch(kind) {
   line.setAttribute("stroke-dasharray", DASHES[kind.colour % DASHES.length].join(" "));
   svg.append(line);
   return svg;
+}
+
+// How a search ended, with its residual in per cent; what needs none is exact.
+function ended({ converged, residual }, text) {
+  const state = converged ? text.walk_converged : text.walk_stopped;
+  if (residual === null) return converged ? text.walk_exact : state;
+  return fill(text.walk_residual, { state, residual: share(residual) });
+}
+
+function share(residual) {
+  return residual > 0 && residual < 1e-4 ? "< 0.01" : (100 * residual).toFixed(residual < 0.1 ? 2 : 0);
 }
 
 function mean(values) {

@@ -59,7 +59,8 @@ class Interpolate {
       visit: (t) => this.move(t),
       legs: (legs) => this.tellPage("legs", { legs }),
     });
-    this.transport = new Transport(text, { move: (t) => this.move(t), rest: () => this.rest(), position: () => this.t });
+    this.transport = new Transport(text, { move: (t) => this.move(t), rest: () => this.rest(), position: () => this.t,
+      turned: (bounce) => this.tellPage("bounce", { bounce }) });
     this.evener = element("button", "mg-round mg-even", [icon("even")], { type: "button", onclick: () => this.setEven(!this.even) });
     this.transport.element.append(this.evener, element("button", "mg-round", [icon("undo")],
       { type: "button", title: text.undo_end, "aria-label": text.undo_end, onclick: () => this.ends.undo() }));
@@ -70,6 +71,7 @@ class Interpolate {
       drop: (i, code) => this.ends.replace(i, code),
       visit: (i) => this.move(this.ends.t(i)),
       say: (sentence) => this.notice.say(sentence),
+      heat: (on) => this.tellPage("heat", { heat: on }),
     });
     this.pacer = element("div", "mg-pace", [], { title: text.hand_help });
     this.film.element.prepend(this.ends.element, this.transport.element);
@@ -99,8 +101,13 @@ class Interpolate {
     this.film.sayings = data.sayings;
     this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
     if (newKinds) this.setKinds(data.kinds);
+    this.film.setRulers(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
-    if (first) this.setEven(data.even, false);
+    if (first) {
+      this.setEven(data.even, false);
+      this.transport.setTurn(data.bounce);
+      this.map.heat = data.heat ? {} : null; // painted as soon as the map is there
+    }
     const mixed = data.kinds.some(({ name, spelled }) => name !== spelled);
     this.ends.setLegs(mixed ? data.legs : null, data.choices);
     if (newEnds || newMap) this.fetch();

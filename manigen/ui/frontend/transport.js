@@ -5,13 +5,16 @@ import { element, icon } from "./parts.js";
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 export class Transport {
-  // on: { move(t), rest(), position() }; `seconds` is how long one way takes at speed 1, `held` stops the clock
+  // on: { move(t), rest(), position(), turned(there_and_back) where that is kept }; `seconds` is how long one way takes at speed 1, `held` stops the clock
   constructor(text, on) {
     Object.assign(this, { text, on, seconds: 4, way: 1, there_and_back: true });
     this.button = element("button", "mg-play", [icon("play")], { type: "button", onclick: () => this.toggle() });
     this.speed = element("select", "mg-speed", SPEEDS.map((speed) =>
       element("option", "", [`${speed}×`], { value: speed, ...(speed === 1 ? { selected: "" } : {}) })), { "aria-label": text.speed, title: text.speed });
-    this.turn = element("button", "mg-round", [], { type: "button", onclick: () => this.setTurn(!this.there_and_back) });
+    this.turn = element("button", "mg-round", [], { type: "button", onclick: () => {
+      this.setTurn(!this.there_and_back);
+      this.on.turned?.(this.there_and_back);
+    } });
     this.element = element("div", "mg-transport", [this.button, this.speed, this.turn]);
     this.setTurn(true);
     this.paint();

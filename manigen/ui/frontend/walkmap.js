@@ -11,7 +11,7 @@ const TWICE = 500; // ms between the clicks of a double click, at most
 const LEAP = 0.06; // of the map's diagonal: a longer step is a tear in the map, not a way across it
 
 export class WalkMap {
-  // on: { add(code), back() when that was one half of a double click, drag(i, place), drop(i, code), visit(i), say(sentence) }
+  // on: { add(code), back() when that was one half of a double click, drag(i, place), drop(i, code), visit(i), say(sentence), heat(on) }
   constructor(text, live, on) {
     Object.assign(this, { text, live, on, paths: new Map(), beads: new Map(), handles: [], ends: [], kinds: [], clicks: [] });
     const tool = (name, label, act) => element("button", "", [icon(name)], { type: "button", title: label, "aria-label": label, onclick: act });
@@ -20,7 +20,10 @@ export class WalkMap {
       tool("farther", text.farther, () => this.view.zoom(1 / 0.7)),
       tool("reset", text.reset, () => this.view.reset()),
     ], { role: "toolbar", "aria-label": text.tools });
-    this.hot = tool("heat", text.heat, () => this.setHeat(!this.heat));
+    this.hot = tool("heat", text.heat, () => {
+      this.setHeat(!this.heat);
+      this.on.heat(Boolean(this.heat));
+    });
     this.hot.setAttribute("aria-pressed", "false");
     this.tools.prepend(this.hot);
     this.key = element("div", "mg-torn mg-hot", [text.low_stretch, element("i"), text.high_stretch], { hidden: "", title: text.heat_help });
