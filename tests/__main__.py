@@ -1,8 +1,8 @@
 """`python3 -m tests`: everything that must hold, from a fresh clone with nothing but Python.
 
 Makes the virtual environment `.venv` (or MANIGEN_VENV) where it is not there, installs what the tests need, finds or
-installs a browser, and runs in turn: ruff, mypy, import-linter, pytest (rooms, contracts, pages, a real browser). What
-is given on the command line goes to pytest. The status is 0 only if all of them passed.
+installs a browser, and runs in turn: ruff, mypy, import-linter, pytest (rooms, contracts, pages), pytest (a real
+browser). What is given on the command line goes to pytest. The status is 0 only if all of them passed.
 """
 
 from __future__ import annotations
@@ -38,8 +38,21 @@ def main(arguments: list[str]) -> int:
     failed = [name for name, command in checks.items() if not told(name, command)]
     if failed:  # before pytest, whose summary is to be the last line
         print(f"Failed: {', '.join(failed)}.", flush=True)
-    tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
-    return tests or bool(failed)
+    return tested(arguments) or bool(failed)
+
+
+def tested(arguments: list[str]) -> int:
+    """Run pytest: first what needs no browser, a process to each core; then the browser's, which want them all.
+
+    Whoever chooses among the tests or processes gets one run of pytest, as asked for.
+    """
+    pytest = [sys.executable, "-m", "pytest", *arguments]
+    if any(word.startswith(("-m", "-n", "-k", "-p", "tests", "manigen")) for word in arguments):
+        return subprocess.run(pytest, cwd=ROOT, check=False).returncode
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # processes share the cores, so none takes all of them
+    spread = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "-m", "not e2e"]
+    first = subprocess.run([*pytest, *spread], cwd=ROOT, env=alone, check=False).returncode
+    return subprocess.run([*pytest, "-m", "e2e"], cwd=ROOT, check=False).returncode or first
 
 
 def inside_the_environment(arguments: list[str]) -> int:
