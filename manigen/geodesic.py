@@ -11,9 +11,9 @@ neither is a matter of blur.
 
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of whose searches more
-than a quarter do not come to rest is not taken. The graph, whose length hangs most on the training, is taken only where
-no search does better, or all short ways leave the data. The fog of companions, which first have to be fitted, is no
-model's own.
+than a quarter do not come to rest is not taken. The graph, a chain of chords between codes that happen to be there, is
+taken only where no search does better, or all short ways leave the data. The fog of companions, which first have to be
+fitted, is no model's own.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
