@@ -10,6 +10,7 @@ import streamlit as st
 from manigen import paths
 from manigen.cards import Value
 from manigen.errors import ManigenError
+from manigen.figures.walks import FILMS
 from manigen.live import routes
 from manigen.live.library import Opened, library
 from manigen.ui import cache, components, pickers, state, turning, upload, walks
@@ -87,8 +88,10 @@ def choose_ends() -> None:
         add_end(code)
 
 
-def tune(kinds: list[str], told: dict[str, dict[str, Value]]) -> None:
-    """Show the knobs of the kinds on screen; what a hand turns goes into the link."""
+def tune(kinds: list[str], told: dict[str, dict[str, Value]], beyond: float) -> float:
+    """Show how far walks go past their ends, and return it; then the knobs of the kinds on screen."""
+    words = {"format": "%d %%", "help": text("beyond_help")}
+    share = st.slider(text("beyond"), 0, 100, round(100 * beyond), 5, key="walk:beyond", **words)
     for kind in kinds:
         if not known[kind].knobs:
             continue
@@ -97,21 +100,23 @@ def tune(kinds: list[str], told: dict[str, dict[str, Value]]) -> None:
             told[kind][knob.name] = turning.turn(f"walk:{model}:{kind}", knob, told[kind][knob.name])
     if not any(known[kind].knobs for kind in kinds):
         st.caption(text("tune_none"))
+    return share / 100
 
 
-def export(opened: Opened, kinds: list[str]) -> None:
+def export(opened: Opened, kinds: list[str], beyond: float) -> None:
     """Show a button for each kind of file; a file is made when its button is pressed."""
     ends = state.ends(model)["codes"]
     if len(ends) < 2:
         st.caption(text("export_needs_two"))
         return
     even = state.from_link("even") == "1"
-    makers = walks.exports(opened, kinds, ends, state.position(state.from_link("t")), even, told)
+    at = state.position(state.from_link("t"), beyond=beyond)
+    makers = walks.exports(opened, kinds, ends, at, even, told, beyond)
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
     there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")
     for suffix, make in makers.items():
-        make = partial(make, there_and_back) if suffix in walks.FILMS else make
+        make = partial(make, there_and_back) if suffix in FILMS else make
         st.download_button(text(f"export_{suffix}"), make, f"{stem}.{suffix}", on_click="ignore", width="stretch")
     if "mp4" not in makers:
         st.caption(text("export_no_mp4"))
@@ -128,7 +133,7 @@ def keep_ends() -> None:
 def keep_position() -> None:
     """Take over where the hand has come to rest."""
     sent = st.session_state["interpolate"].get("position") or {}
-    state.to_link(t=repr(state.position(sent.get("t"))))
+    state.to_link(t=repr(state.position(sent.get("t"), beyond=1.0)))
 
 
 def keep_legs() -> None:
@@ -190,17 +195,19 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         kinds = pickers.several("kinds", offered, starred, usual, None if why is None else f"★ {why}")
     spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
     told = walks.knobs_from_link(state.from_link("knobs"), card)
+    beyond = state.position(state.from_link("beyond"), 0.0)
     with st.popover(text("tune"), icon=":material/tune:", help=text("tune_help")):
-        tune([name for name in known if any(name in kind.split(paths.MIX) for kind in spelled_kinds)], told)
+        shown = [name for name in known if any(name in kind.split(paths.MIX) for kind in spelled_kinds)]
+        beyond = tune(shown, told, beyond)
     with st.popover(text("choose_ends"), icon=":material/add_location_alt:"):
         choose_ends()
     with st.popover(text("export"), icon=":material/download:"):
-        export(opened, spelled_kinds)
+        export(opened, spelled_kinds, beyond)
 
 ends = state.ends(model)  # as they are now that every way to choose them was offered
 legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
 spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
-t, even = state.position(state.from_link("t")), state.from_link("even") == "1"
+t, even = state.position(state.from_link("t"), beyond=beyond), state.from_link("even") == "1"
 heat, bounce = state.from_link("heat") == "1", state.from_link("bounce") != "0"
 components.mount(
     "interpolate",
@@ -237,6 +244,7 @@ components.mount(
         "even": even,
         "heat": heat,
         "bounce": bounce,
+        "beyond": beyond,
         "text": all_text(card["encodes"]),
         "sayings": sayings(),
     },
@@ -261,4 +269,5 @@ state.to_link(
     even="1" if even else "0",
     heat="1" if heat else "0",
     bounce="1" if bounce else "0",
+    beyond=f"{beyond:g}" if beyond else None,
 )

@@ -433,6 +433,9 @@ BAD_MESSAGES = [
     ({**HOVER, "k": 10**4000}, "k must be a whole number"),
     ({**HOVER, "k": 2.5}, "k must be a whole number"),
     ({**HOVER, "thumbs": 1}, "true or false"),
+    ({**WALK, "beyond": 1.5}, "beyond must be a share from 0 to 1"),
+    ({**WALK, "beyond": True}, "beyond must be a share"),
+    ({**WALK, "beyond": "far"}, "beyond must be a share"),
     ({**DECODE, "codes": []}, "codes must be a list of 1 to 256"),
     ({**DECODE, "codes": [[0.0, 1.0]] * 257}, "codes must be a list of 1 to 256"),
     ({**DECODE, "codes": [0.0, 1.0]}, "a code must be a list"),
@@ -631,6 +634,14 @@ def test_decode_rows_and_walk_answer_as_computed_by_hand(client: TestClient, liv
         assert "has no knob 'steps'" in json.loads(line.receive_text())["error"]
         mix, _ = ask(line, op="walk", id=4, model="plates", kind="straight+graph", ends=ends, steps=9, map="pca")
         assert mix["kind"] == "straight+graph" and mix["codes"][4] == header["codes"][4]
+        told = {"op": "walk", "model": "plates", "kind": "straight", "ends": ends, "steps": 9, "map": "pca"}
+        on, more = ask(line, id=5, beyond=0.5, report=True, **told)
+        assert on["past"] == 4 and header["past"] == 0 and len(more) == len(on["at"]) == len(on["distance"]) == 17
+        assert on["codes"][4:-4] == header["codes"] and on["length"] == header["length"]  # of the way between the ends
+        assert on["distance_to_data"] == header["distance_to_data"] and "Past its ends" in on["notes"][-1]
+        first, second, *_, before, last = np.array(on["codes"])
+        assert np.allclose(first, second + (second - np.array(on["codes"][2])), atol=1e-4)  # straight on
+        assert np.allclose(last, before + (before - np.array(on["codes"][-3])), atol=1e-4)
 
 
 def test_a_large_reply_is_compressed_off_the_loop_and_exact(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from manigen import paths
 from manigen.errors import BadInput
+from manigen.figures import walks as films
 from manigen.nearest import Nearest
 from manigen.ui import state, turning, walks
 from manigen.weights import Codes
@@ -170,9 +171,9 @@ def test_why_a_kind_is_the_models_own_is_told_from_the_figures_on_its_card() -> 
 
 def test_film_has_every_frame_there_and_back_and_all_kinds_side_by_side() -> None:
     ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
-    film = Image.open(io.BytesIO(walks.film([ramp, ramp[::-1]])))
-    scale = round(walks.SIDE / 6)
-    assert film.size == ((7 + walks.GAP + 7) * scale, 6 * scale)
+    film = Image.open(io.BytesIO(films.film([ramp, ramp[::-1]])))
+    scale = round(films.SIDE / 6)
+    assert film.size == ((7 + films.GAP + 7) * scale, 6 * scale)
     assert film.n_frames == 16
     left = [int(np.asarray(frame.convert("L"))[3, 3]) for frame in ImageSequence.Iterator(film)]
     right = [int(np.asarray(frame.convert("L"))[3, -3]) for frame in ImageSequence.Iterator(film)]
@@ -183,15 +184,29 @@ def test_film_has_every_frame_there_and_back_and_all_kinds_side_by_side() -> Non
 
 def test_film_one_way_has_each_frame_once() -> None:
     ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
-    assert Image.open(io.BytesIO(walks.film([ramp], there_and_back=False))).n_frames == 9
+    assert Image.open(io.BytesIO(films.film([ramp], there_and_back=False))).n_frames == 9
 
 
 def test_strip_has_a_row_for_each_kind_with_both_ends() -> None:
     ramp = np.linspace(0, 1, 129, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 7), np.float32)
-    sheet = np.asarray(Image.open(io.BytesIO(walks.strips([ramp, ramp[::-1]], 17))))
-    scale = round(walks.SIDE / 6) // 2
-    assert sheet.shape == ((2 * 6 + walks.GAP) * scale, (17 * 7 + 16 * walks.GAP) * scale)
+    sheet = np.asarray(Image.open(io.BytesIO(films.strips([ramp, ramp[::-1]], 17))))
+    scale = round(films.SIDE / 6) // 2
+    assert sheet.shape == ((2 * 6 + films.GAP) * scale, (17 * 7 + 16 * films.GAP) * scale)
     assert (sheet[0, 0], sheet[0, -1], sheet[-1, 0], sheet[-1, -1]) == (0, 255, 255, 0)
+
+
+def test_past_the_ends_a_rail_under_film_and_strip_is_bright_between_them() -> None:
+    ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 6, 41), np.float32)
+    film = Image.open(io.BytesIO(films.film([ramp], beyond=0.5, scale=1, kind="webp", seconds=1)))
+    assert film.size == (41, 6 + 1 + films.RAIL) and film.n_frames == 16
+    rails = [np.asarray(frame.convert("L"))[-1].astype(int) for frame in ImageSequence.Iterator(film)]
+    assert [int(rail.argmax()) for rail in rails[1:9]] == [4, 9, 14, 19, 24, 29, 34, 39]  # where it is
+    assert (rails[0][10:31] == films.BRIGHT).all() and (rails[0][31:] == films.DIM).all()
+    sheet = np.asarray(Image.open(io.BytesIO(films.strips([ramp, ramp], 9, 0.5, scale=1))))
+    assert sheet.shape == (2 * 6 + films.GAP + 1 + films.RAIL, 9 * 43 - films.GAP)
+    bright = np.flatnonzero(sheet[-1] == films.BRIGHT)
+    assert abs(bright[0] - (2 * 43 + 20)) <= 1 and abs(bright[-1] - (6 * 43 + 20)) <= 1  # the middles of both ends
+    assert set(sheet[-1].tolist()) == {0, films.DIM, films.BRIGHT}
 
 
 def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked(tmp_path: Path) -> None:
@@ -210,6 +225,15 @@ def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked(tmp_path:
     film = Image.open(io.BytesIO(files["gif"]()))
     assert film.n_frames == 128  # type: ignore[attr-defined]
     assert Image.open(io.BytesIO(files["png"]())).format == "PNG" and made
+    beyond = walks.exports(model, ["straight"], codes.z[[0, 12]].tolist(), 1.25, beyond=0.5)  # type: ignore[arg-type]
+    on = np.load(io.BytesIO(beyond["npz"]()), allow_pickle=False)
+    assert np.array_equal(on["straight"], paths.through(codes.z[[0, 12]], "straight", 129, beyond=0.5).codes)
+    assert on["at"][[0, 64, -1]].tolist() == [-0.5, 0.0, 1.5] and on["t"] == 1.25
+    page = beyond["html"]().decode()
+    assert (
+        'min="-0.5" max="1.5"' in page and 'value="1.2500"' in page and "Past its ends this walk only goes on" in page
+    )
+    assert '<b style="left: 25.00%">start</b>' in page and "<nav>" not in files["html"]().decode()
     (tmp_path / "film.mp4").write_bytes(files["mp4"]())
     frames = imageio_ffmpeg.read_frames(str(tmp_path / "film.mp4"))
     about = next(frames)
@@ -271,6 +295,7 @@ def test_a_link_holds_at_most_as_many_ends_as_a_walk() -> None:
 @pytest.mark.parametrize("t", [0.0, 1.0, 0.1 + 0.2, 1 / 3, 2**-40])
 def test_a_position_comes_back_exactly(t: float) -> None:
     assert state.position(repr(t)) == t
+    assert state.position(repr(t - 0.5), beyond=0.5) == t - 0.5 and state.position("-0.6", beyond=0.5) == 0.5
 
 
 @pytest.mark.parametrize("spelled", [None, "", "nan", "inf", "-0.1", "1.01", "half", "1e400"])
@@ -336,7 +361,7 @@ def test_the_numbers_of_a_walk_are_told_in_words_and_what_was_not_measured_is_le
 
 def test_a_lossless_film_shows_the_very_pictures() -> None:
     ramp = np.linspace(0, 1, 9, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 8, 8), np.float32)
-    film = Image.open(io.BytesIO(walks.film([ramp], there_and_back=False, kind="webp")))
+    film = Image.open(io.BytesIO(films.film([ramp], there_and_back=False, kind="webp")))
     assert film.n_frames == 9  # type: ignore[attr-defined]
     film.seek(4)
     assert np.ptp(np.asarray(film.convert("L"))) == 0 and abs(int(np.asarray(film.convert("L"))[0, 0]) - 128) <= 1

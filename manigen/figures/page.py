@@ -29,11 +29,13 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; margin: 12px
 dl, figure p { font-size: .88rem; line-height: 1.35; } figure p { margin: 8px 0 0; }
 dt { opacity: .65; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 canvas { width: 100%%; image-rendering: pixelated; border-radius: 12px; display: block; }
+nav { position: relative; height: 24px; margin: 0 8px; font-size: .88rem; opacity: .7; }
+nav b { position: absolute; transform: translateX(-50%%); border-top: 2px solid; padding: 0 6px; font-weight: 400; }
 input { width: 100%%; height: 44px; margin: 22px 0 0; accent-color: #4f46c8; }
 </style>
 <h1>%(title)s</h1><p>%(note)s</p><main></main>
-<input type="range" min="0" max="1" step="0.001" value="%(t)s" aria-label="%(title)s" autofocus>
-<script>
+<input type="range" min="%(low)s" max="%(high)s" step="0.001" value="%(t)s" aria-label="%(title)s" autofocus>
+%(ends)s<script>
 const walks = %(walks)s;
 const slider = document.querySelector("input"), hall = document.querySelector("main");
 for (const walk of walks) {
@@ -50,7 +52,8 @@ for (const walk of walks) {
   [canvas.width, canvas.height] = [walk.width, walk.height];
   const sheet = new Image();
   walk.draw = () => {
-    const i = Math.round(slider.value * (walk.frames - 1)), x = i %% walk.columns, y = Math.floor(i / walk.columns);
+    const share = (slider.value - slider.min) / (slider.max - slider.min);
+    const i = Math.round(share * (walk.frames - 1)), x = i %% walk.columns, y = Math.floor(i / walk.columns);
     const [w, h] = [walk.width, walk.height];
     canvas.getContext("2d").drawImage(sheet, x * w, y * h, w, h, 0, 0, w, h);
   };
@@ -63,11 +66,19 @@ slider.oninput = () => walks.forEach((walk) => walk.draw());
 """
 
 
-def walk_page(title: str, note: str, walks: Sequence[Mapping[str, Any]], t: float = 0.0, language: str = "en") -> bytes:
+def walk_page(
+    title: str,
+    note: str,
+    walks: Sequence[Mapping[str, Any]],
+    t: float = 0.0,
+    language: str = "en",
+    beyond: float = 0.0,
+) -> bytes:
     """Return the page of several walks, each with its `title` and pictures `x` (k, c, h, w) in [0, 1].
 
     A walk's `facts`, words by what they tell of, stand in a table under its picture, its `note` in a line under that.
-    `t` in [0, 1] is where the slider stands when the page is opened.
+    `t` in [-beyond, 1 + beyond] is where the slider stands when the page is opened; the pictures cover as much, and the
+    ends are marked where they go on past them.
     """
     told = []
     for walk in walks:
@@ -88,4 +99,8 @@ def walk_page(title: str, note: str, walks: Sequence[Mapping[str, Any]], t: floa
         )
     inside = json.dumps(told, ensure_ascii=False).replace("</", "<\\/")
     words = {"title": html.escape(title), "note": html.escape(note), "language": html.escape(language)}
-    return (_PAGE % {**words, "t": f"{min(1.0, max(0.0, t)):.4f}", "walks": inside}).encode()
+    low, high = -beyond, 1 + beyond
+    at = [100 * (end - low) / (high - low) for end in (0, 1)]
+    marks = "".join(f'<b style="left: {share:.2f}%">{end}</b>' for share, end in zip(at, ("start", "end"), strict=True))
+    span = {"low": f"{low:.4g}", "high": f"{high:.4g}", "ends": f"<nav>{marks}</nav>\n" if beyond else ""}
+    return (_PAGE % {**words, **span, "t": f"{min(high, max(low, t)):.4f}", "walks": inside}).encode()

@@ -227,7 +227,14 @@ class WalkWish(Wish):
         known = {knob.name for kind in ask.kind.split(paths.MIX) for knob in getattr(cards.get(kind), "knobs", ())}
         if strange := sorted(set(ask.knobs) - known):
             raise BadInput(f"{ask.kind} has no knob {strange[0][:60]!r}.")
-        given: dict[str, Any] = {"even": ask.even, "coarse": ask.coarse, "with_fog": False, "watch": watch, **ask.knobs}
+        given: dict[str, Any] = {
+            "even": ask.even,
+            "beyond": ask.beyond,
+            "coarse": ask.coarse,
+            "with_fog": False,
+            "watch": watch,
+            **ask.knobs,
+        }
         walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given)
         report = _report(opened, walk) if ask.report else {}
         self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
@@ -241,7 +248,8 @@ class WalkWish(Wish):
             "length": _tidy(walk.length),
             "energy": _tidy(walk.energy),
             "evenness": _tidy(walk.evenness),
-            "distance_to_data": _tidy(far.mean()),
+            "distance_to_data": _tidy(walk.between(far).mean()),
+            "past": walk.past,
             "converged": walk.converged,
             "residual": None if walk.residual is None else _tidy(walk.residual),
             "bridges": [] if walk.bridges is None else np.flatnonzero(walk.bridges).tolist(),
@@ -277,8 +285,9 @@ class WalkWish(Wish):
 
 
 def _report(opened: Opened, walk: Any) -> dict[str, Any]:
-    """Along some of a walk's pictures: how far from held-out ones, beside the floor, and how thick the fog is."""
-    at = np.linspace(0, len(walk.codes) - 1, min(REPORTED, len(walk.codes))).round().astype(int)
+    """Along some pictures between a walk's ends: how far from held-out ones, beside the floor; how thick the fog is."""
+    count = len(walk.codes) - 2 * walk.past
+    at = walk.past + np.linspace(0, count - 1, min(REPORTED, count)).round().astype(int)
     told: dict[str, Any] = {}
     if opened.held_out is not None:
         pictures, floor = opened.held_out

@@ -10,6 +10,7 @@ of a channel wins) and what the op needs:
     sample  model, seed, n <= 64                                   the model's own draws, with their codes
     walk    model, map, kind, ends [{row}|{code}|{at}, ...] <= 16, steps <= 257, even     a path's pictures, all;
                                                         kind may be one for each leg: straight+graph;
+                                                        beyond [0, 1] goes on past both ends by that share;
                                                         with knobs {name: value}, coarse for an answer at once,
                                                         report for distance to held-out pictures, and fog
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
@@ -126,6 +127,7 @@ class Walk(Ask):
     steps: int = 65
     map: str | None = None  # tell the codes' places on this map
     even: bool = False  # each step changes the picture equally
+    beyond: float = 0.0  # of its length it goes on past either end, in steps of its own
     knobs: dict[str, int | float | str | bool] = field(default_factory=dict)
     coarse: bool = False  # answer at once, not with the best
     report: bool = False  # tell how far from held-out pictures it is, and the fog
@@ -237,6 +239,12 @@ class Message:
         if not isinstance(value, bool):
             raise BadInput(f"{key} must be true or false, not {_short(value)}.")
         return value
+
+    def share(self, key: str, default: float) -> float:
+        value = self.entries.get(key, default)
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise BadInput(f"{key} must be a share from 0 to 1, not {_short(value)}.")
+        return float(value)
 
     def place(self, key: str) -> tuple[float, ...]:
         return numbers(self.get(key), key, (2, 3))
@@ -351,6 +359,7 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         ends=ends,
         steps=message.count("steps", 65, 2, MOST_STEPS),
         even=message.switch("even", False),
+        beyond=message.share("beyond", 0.0),
         knobs=message.knobs(),
         coarse=message.switch("coarse", False),
         report=message.switch("report", False),

@@ -205,19 +205,21 @@ class Walk:
         if ruler != PIXELS:
             told["searched by"] = f"{ruler}; length, energy and evenness are on pixels"
         if self.distance_to_data is not None:
-            told["distance to data"] = f"{self.distance_to_data.max():.2f} × at most"
+            told["distance to data"] = f"{self.between(self.distance_to_data).max():.2f} × at most"
         if self.held_out_distance is not None:
             beside = "" if floor is None else f" (its own reconstructions {floor:.2f})"
-            told["distance to held-out pictures"] = f"{self.held_out_distance.mean():.2f}{beside}"
+            told["distance to held-out pictures"] = f"{self.between(self.held_out_distance).mean():.2f}{beside}"
         if self.fog is not None:
-            told["fog"] = f"{self.fog.mean():.3f}"
+            told["fog"] = f"{self.between(self.fog).mean():.3f}"
         told["search"] = "converged" if self.converged else "stopped early"
         if self.residual is None:
             told["search"] = "exact" if self.converged else "not converged"
         elif np.isfinite(self.residual):
             told["search"] += f", residual {f'{self.residual:.2%}' if self.residual >= 1e-4 else 'under 0.01%'}"
         if self.bridges is not None and self.bridges.any():
-            told["invented roads"] = f"{self.bridges.mean():.0%} of its steps"
+            told["invented roads"] = f"{self.between(self.bridges).mean():.0%} of its steps"
+        if self.past:
+            told["these numbers"] = "of the way between the ends"
         return told
 
 

@@ -273,10 +273,13 @@ def codes_from_link(spelled: str, dim: int) -> list[list[float]]:
     return [unspell(part, dim).tolist() for part in spelled.split("~")[:MOST_ENDS] if part]
 
 
-def position(spelled: Any, default: float = 0.5) -> float:
-    """Return a link's t in [0, 1]; `default` for anything else. Python spells floats so that they come back exactly."""
+def position(spelled: Any, default: float = 0.5, beyond: float = 0.0) -> float:
+    """Return a link's t in [-beyond, 1 + beyond]; `default` for anything else.
+
+    Python spells floats so that they come back exactly.
+    """
     try:
         t = float(spelled)
     except (TypeError, ValueError):
         return default
-    return t if 0 <= t <= 1 else default
+    return t if -beyond <= t <= 1 + beyond else default

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from manigen import files, paths, seeds
+from manigen import paths, seeds
 from manigen.cards import Card, Value
 from manigen.errors import BadInput, ManigenError
-from manigen.figures import pictures
 from manigen.figures.page import walk_page
+from manigen.figures.walks import archive, film, strips
 from manigen.live.library import Opened
 from manigen.paths.base import PIXELS
 from manigen.weights import Codes
@@ -27,10 +27,6 @@ from manigen.weights import Codes
 MIXED = "mixed"  # the row whose legs are each of their own kind
 FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
 STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
-SIDE = 256  # pixels that a film's pictures are about as tall as
-FILMS = ("gif", "webp", "mp4")
-FRAMES = 17  # of a printed strip
-GAP = 2  # black pixels between two kinds in one film
 
 
 def kinds() -> dict[str, Card]:
@@ -141,13 +137,15 @@ def chosen(card: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def steps(ends: int, most: int = STEPS) -> int:
+def steps(ends: int, most: int = STEPS, beyond: float = 0.0) -> int:
     """Return how many steps a walk through so many ends has: each leg as many as the others, so every end is a step.
 
-    >>> steps(2), steps(3), steps(16)
-    (129, 129, 241)
+    Those past its ends come on top; with them there are about twice `most` at most.
+
+    >>> steps(2), steps(3), steps(16), steps(2, beyond=1.0)
+    (129, 129, 241, 86)
     """
-    legs = max(1, ends - 1)
+    legs, most = max(1, ends - 1), min(most, int(2 * most / (1 + 2 * beyond)))
     return legs * max(LEG, most // legs) + 1
 
 
@@ -239,6 +237,7 @@ def exports(
     t: float,
     even: bool = False,
     knobs: Mapping[str, Mapping[str, Value]] | None = None,
+    beyond: float = 0.0,
 ) -> dict[str, Callable[..., bytes]]:
     """Return what makes each file, by its suffix; nothing is computed before it is called.
 
@@ -250,8 +249,8 @@ def exports(
         return {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
 
     def walked(most: int, held_out: Any = None, with_fog: bool = False) -> dict[str, paths.Walk]:
-        generator, count = opened.generator, steps(len(ends), most)
-        told = {"held_out": held_out, "with_fog": with_fog}
+        generator, count = opened.generator, steps(len(ends), most, beyond)
+        told = {"held_out": held_out, "with_fog": with_fog, "beyond": beyond}
         return {
             kind: paths.walk_through(generator, ends, kind, count, opened.taught, even, **told, **settings(kind))
             for kind in kinds
@@ -261,13 +260,16 @@ def exports(
         return {kind: walk.codes for kind, walk in walked(most).items()}
 
     def moving(kind: str, there_and_back: bool = True) -> bytes:
-        return film([opened.generator.decode(z) for z in traces(FILM_STEPS).values()], len(ends), there_and_back, kind)
+        x = [opened.generator.decode(z) for z in traces(FILM_STEPS).values()]
+        return film(x, len(ends), there_and_back, kind, beyond)
 
     def png() -> bytes:
-        return strips([opened.generator.decode(z) for z in traces(STEPS).values()])
+        return strips([opened.generator.decode(z) for z in traces(STEPS).values()], beyond=beyond)
 
     def npz() -> bytes:
-        return archive(traces(STEPS), ends, t)
+        found = walked(STEPS)
+        at = {"at": next(iter(found.values())).t} if beyond else {}
+        return archive({kind: walk.codes for kind, walk in found.items()}, ends, t, at)
 
     def page() -> bytes:
         held_out, floor = getattr(opened, "held_out", None) or (None, None)
@@ -281,41 +283,9 @@ def exports(
             for kind, walk in walked(STEPS, held_out, with_fog=True).items()
         ]
         names = " to ".join(name_of(opened, end) for end in ends)
-        return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t)
+        return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t, beyond=beyond)
 
     films = {"gif": partial(moving, "gif"), "webp": partial(moving, "webp")}
     if find_spec("imageio_ffmpeg") is not None:
         films["mp4"] = partial(moving, "mp4")
     return {**films, "png": png, "html": page, "npz": npz}
-
-
-def film(walks: Sequence[np.ndarray], ends: int = 2, there_and_back: bool = True, kind: str = "gif") -> bytes:
-    """Return decoded walks, each (k, c, h, w) in [0, 1], side by side as one film: four seconds for the first leg.
-
-    `kind` is "gif", "webp" or, where imageio-ffmpeg is installed, "mp4".
-    """
-    x = [pictures.pixels(walk) for walk in walks]
-    gap = np.zeros((*x[0].shape[:2], GAP, x[0].shape[3]), np.uint8)
-    side_by_side = [part for walk in x for part in (gap, walk)][1:]
-    seconds = (4 + 2.5 * max(0, ends - 2)) * (2 if there_and_back else 1)
-    frames = np.concatenate(side_by_side, axis=2)
-    scale = _scale(frames.shape[1])
-    if kind == "mp4":
-        return pictures.mp4(np.concatenate([frames, frames[-2:0:-1]]) if there_and_back else frames, seconds, scale)
-    return pictures.gif(frames, seconds, scale, there_and_back, kind.upper())
-
-
-def strips(walks: Sequence[np.ndarray], frames: int = FRAMES) -> bytes:
-    """Return decoded walks, each (k, c, h, w) in [0, 1], as one PNG: a row for each, `frames` pictures long."""
-    rows = [walk[np.linspace(0, len(walk) - 1, min(frames, len(walk))).round().astype(int)] for walk in walks]
-    sheet = pictures.sheet(np.concatenate(rows), len(rows[0]), GAP)
-    return pictures.png(sheet, max(1, _scale(walks[0].shape[2]) // 2))
-
-
-def archive(traces: Mapping[str, np.ndarray], ends: Sequence[np.ndarray], t: float) -> bytes:
-    """Return the codes of each kind's walk (k, d), the ends (m, d) and the position t as an npz."""
-    return files.npz_bytes({**traces, "ends": np.stack(ends), "t": np.array(t)})
-
-
-def _scale(height: int) -> int:
-    return max(1, round(SIDE / height))

@@ -116,7 +116,7 @@ def test_a_link_restores_the_very_same_picture(walker, visit):
     for name, told in ((BOUNCE, "bounce=0"), (HEAT, "heat=1")):
         walker.page.get_by_role("button", name=name).click()
         walker.page.wait_for_url(re.compile(f"[?&]{told}"))
-    friend = ready(visit("/interpolate?" + walker.page.url.partition("?")[2]))
+    friend = ready(visit("/interpolate?" + walker.page.url.partition("?")[2] + "&beyond=0.5"))  # and past the ends
     friend.page.wait_for_function(
         "(t) => document.querySelector('.mg-scrub').getAttribute('aria-valuenow') === t",
         arg=film(walker).get_attribute("aria-valuenow"),
@@ -127,6 +127,12 @@ def test_a_link_restores_the_very_same_picture(walker, visit):
 
     friend.page.wait_for_selector(f'.mg-tools [aria-label^="{HEAT}"][aria-pressed="true"]')
     friend.page.get_by_role("button", name=LOOP).wait_for()
+    friend.page.wait_for_selector(".mg-onward:not([hidden])")
+    friend.page.wait_for_function("document.querySelector('.mg-note').textContent.includes('Past its ends')")
+    film(friend).focus()
+    for key, end in (("End", 150), ("PageUp", 150), ("PageDown", 100), ("PageDown", 0), ("PageDown", -50)):
+        friend.page.keyboard.press(key)
+        assert t(friend) == end
 
 
 def test_a_click_on_the_map_adds_an_end_and_undo_takes_it_back(walker):

@@ -8,7 +8,7 @@ const UNDOS = 50;
 export class Ends {
   // on: { change(), say(sentence, action), visit(t) when a picture is clicked, legs(names) when a leg's kind is chosen }
   constructor(text, on) {
-    Object.assign(this, { text, on, list: [], history: [], legs: null });
+    Object.assign(this, { text, on, list: [], history: [], legs: null, beyond: 0 });
     this.row = element("div", "mg-slots");
     this.word = element("span");
     this.element = element("div", "mg-ends", [this.row, element("p", "mg-word", [this.word], { role: "status" })], { role: "group", "aria-label": text.ends_label });
@@ -25,6 +25,16 @@ export class Ends {
   // Where end number i is met.
   t(i) {
     return this.length > 1 ? i / (this.length - 1) : 0.5;
+  }
+
+  // Where along the film t lies, which goes on past both ends by `beyond`.
+  share(t) {
+    return (t + this.beyond) / (1 + 2 * this.beyond);
+  }
+
+  setBeyond(beyond) {
+    this.beyond = beyond;
+    this.show();
   }
 
   // --- changes --------------------------------------------------------------------------------------------------------
@@ -93,7 +103,7 @@ export class Ends {
 
   show() {
     const { text } = this;
-    this.row.style.setProperty("--ends", this.length);
+    this.row.style.setProperty("--ends", 1 + (this.length - 1) * (1 + 2 * this.beyond));
     this.element.dataset.ends = this.length;
     this.word.textContent = [text.ends_none, text.ends_one, text.walk_hint][this.length] ?? "";
     this.row.replaceChildren(...this.list.map((end, i) => {
@@ -101,7 +111,7 @@ export class Ends {
         title: fill(text.end_remove, { n: i + 1 }), onclick: () => this.remove(i) });
       const face = element("button", "mg-end", [end.canvas, element("span", "", [String(i + 1)])], {
         type: "button", "aria-label": fill(text.end_label, { n: i + 1, m: this.length }), "aria-keyshortcuts": "Delete ArrowLeft ArrowRight" });
-      const slot = element("div", "mg-slot", [face, remove], { style: `--t:${this.t(i)}` });
+      const slot = element("div", "mg-slot", [face, remove], { style: `--t:${this.share(this.t(i))}` });
       face.addEventListener("keydown", (event) => this.key(event, i));
       this.carry(slot, face, i);
       return slot;
@@ -120,7 +130,7 @@ export class Ends {
     return this.legs.map((leg, i) => {
       const words = fill(this.text.walk_leg, { a: i + 1, b: i + 2 });
       const menu = element("select", "mg-leg", this.choices.map(({ name, title }) => element("option", "", [title], { value: name })), {
-        "aria-label": words, title: words, style: `--t:${(this.t(i) + this.t(i + 1)) / 2}` });
+        "aria-label": words, title: words, style: `--t:${this.share((this.t(i) + this.t(i + 1)) / 2)}` });
       menu.value = leg;
       menu.addEventListener("change", () => this.on.legs(this.legs.map((other, at) => (at === i ? menu.value : other))));
       return menu;

@@ -9,7 +9,7 @@ const NUMBERS = ["length", "energy", "evenness", "farthest", "held", "fog", "sea
 export class Film {
   // on: { scrub(t, moment), hold(held), key(event) }
   constructor(text, on) {
-    Object.assign(this, { text, on, rows: new Map(), t: 0, sayings: {} });
+    Object.assign(this, { text, on, rows: new Map(), t: 0, sayings: {}, beyond: 0 });
     this.line = element("i", "mg-hair");
     this.scrub = element("div", "mg-scrub", [this.line], { role: "slider", tabindex: "0", "aria-label": text.film_label,
       "aria-valuemin": "0", "aria-valuemax": "100", "aria-orientation": "horizontal" });
@@ -48,7 +48,7 @@ export class Film {
     const own = kind.own ? [element("span", "mg-own", [text.walk_own], { title: kind.own, tabindex: "0" })] : [];
     const made = element("div", "mg-row", [
       element("div", "mg-row-head", [swatch(kind), element("b", "", [kind.title]), ...own, note]),
-      element("div", "mg-track", [strip, glass]), profile, numbers], { "data-kind": kind.name, "data-empty": "true" });
+      element("div", "mg-track", [strip, element("i", "mg-brink"), element("i", "mg-brink mg-brink-end"), glass]), profile, numbers], { "data-kind": kind.name, "data-empty": "true" });
     return { kind, element: made, strip, glass, lens, note, values, ruler, profile, frames: [] };
   }
 
@@ -61,6 +61,27 @@ export class Film {
       ruler.title = by ? fill(text.walk_ruler_help, { by }) : "";
       ruler.replaceChildren(...(by ? [element("dt", "", [fill(text.walk_ruler, { by })])] : []));
     }
+  }
+
+  // By which share of its length a walk goes on past either end: t runs from -beyond to 1 + beyond.
+  setBeyond(beyond) {
+    this.beyond = beyond;
+    this.scrub.setAttribute("aria-valuemin", Math.round(-100 * beyond));
+    this.scrub.setAttribute("aria-valuemax", Math.round(100 + 100 * beyond));
+    this.element.dataset.beyond = String(beyond > 0);
+    this.element.style.setProperty("--start", this.share(0));
+    this.element.style.setProperty("--stop", this.share(1));
+    for (const row of this.rows.values()) this.fillRow(row);
+    this.place(this.t);
+  }
+
+  // Where along the strip t lies, in [0, 1], and back.
+  share(t) {
+    return (t + this.beyond) / (1 + 2 * this.beyond);
+  }
+
+  position(share) {
+    return share * (1 + 2 * this.beyond) - this.beyond;
   }
 
   // --- what is on it --------------------------------------------------------------------------------------------------
@@ -78,7 +99,11 @@ export class Film {
       row.frames = Array.from({ length: this.count }, () => element("canvas", "mg-picture"));
       row.strip.replaceChildren(...row.frames);
     }
-    if (row.paint) row.frames.forEach((canvas, i) => row.paint(canvas, i / (this.count - 1)));
+    row.frames.forEach((canvas, i) => {
+      const t = this.position(i / (this.count - 1));
+      canvas.classList.toggle("mg-beyond", t < -1e-9 || t > 1 + 1e-9);
+      row.paint?.(canvas, t);
+    });
   }
 
   setWorth(name, worth) {
@@ -90,7 +115,7 @@ export class Film {
     values.length.textContent = worth.length.toFixed(1);
     values.energy.textContent = tidy(worth.energy);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
-    values.farthest.textContent = fill(text.times, { value: tidy(Math.max(...worth.distance)) });
+    values.farthest.textContent = fill(text.times, { value: tidy(farthest(worth)) });
     const held = worth.held_out && mean(worth.held_out);
     values.held.textContent = !held ? "–" : worth.floor ? fill(text.walk_held_value, { value: tidy(held), floor: tidy(worth.floor) }) : tidy(held);
     values.fog.textContent = worth.fog ? mean(worth.fog).toFixed(3) : "–";
@@ -109,7 +134,7 @@ export class Film {
     let words = kind.sentence;
     if (straight && kind.name !== "straight" && straight.length > 0) {
       const more = 100 * (worth.length / straight.length - 1);
-      const [own, other] = [worth, straight].map(({ distance }) => Math.max(...distance));
+      const [own, other] = [worth, straight].map(farthest);
       const key = Math.abs(more) < 2 ? "walk_alike" : more < 0 ? "walk_shorter" : own < other ? "walk_longer" : "walk_longer_still";
       words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
     }
@@ -122,7 +147,7 @@ export class Film {
   // Under each strip, in step with it: how far from data the walk is, and how fast the picture changes; one scale for all.
   drawProfiles() {
     const told = [...this.rows.values()].filter(({ worth }) => worth);
-    const farthest = Math.max(1.25, ...told.map(({ worth }) => Math.max(...worth.distance.map((far) => far ?? 0))));
+    const highest = Math.max(1.25, ...told.map(({ worth }) => Math.max(...worth.distance.map((far) => far ?? 0))));
     const speeds = told.map(({ worth }) => worth.picture_steps.map((step) => step * worth.picture_steps.length));
     const fastest = Math.max(1e-9, ...speeds.map((steps) => Math.max(...steps)));
     told.forEach(({ profile, worth, element: host }, i) => {
@@ -136,7 +161,7 @@ export class Film {
       const style = getComputedStyle(host);
       const colour = style.getPropertyValue(`--mg-kind-${this.rows.get(host.dataset.kind).kind.colour % DASHES.length}`);
       const x = (share) => this.cell / 2 + share * (width - this.cell);
-      const y = (far) => height - 1 - ((height - 4) * far) / farthest;
+      const y = (far) => height - 1 - ((height - 4) * far) / highest;
       const last = worth.distance.length - 1;
       pen.beginPath();
       pen.moveTo(x(0), height);
@@ -158,7 +183,7 @@ export class Film {
         pen.lineWidth = 1.2;
         pen.setLineDash([4, 3]);
         pen.beginPath();
-        worth.held_out.forEach((far, at) => pen.lineTo(x(at / (worth.held_out.length - 1)), y(Math.min(farthest, far / worth.floor))));
+        worth.held_out.forEach((far, at) => pen.lineTo(x(this.share(at / (worth.held_out.length - 1))), y(Math.min(highest, far / worth.floor))));
         pen.stroke();
         pen.setLineDash([]);
       }
@@ -204,7 +229,7 @@ export class Film {
     this.t = t;
     const percent = Math.round(100 * t);
     if (percent !== this.percent) this.scrub.setAttribute("aria-valuenow", (this.percent = percent));
-    const x = this.cell / 2 + t * (this.width - this.cell);
+    const x = this.cell / 2 + this.share(t) * (this.width - this.cell);
     this.line.style.transform = `translate3d(${x}px, 0, 0)`;
     for (const { glass } of this.rows.values()) glass.style.transform = `translate3d(${x}px, 0, 0)`;
   }
@@ -231,7 +256,7 @@ export class Film {
   }
 
   listen() {
-    const at = (event) => Math.min(1, Math.max(0, (event.clientX - this.left - this.cell / 2) / (this.width - this.cell)));
+    const at = (event) => this.position(Math.min(1, Math.max(0, (event.clientX - this.left - this.cell / 2) / (this.width - this.cell))));
     this.scrub.addEventListener("pointerdown", (event) => {
       if (event.button) return;
       this.scrub.setPointerCapture(event.pointerId);
@@ -277,6 +302,11 @@ function ended({ converged, residual }, text) {
 
 function share(residual) {
   return residual > 0 && residual < 1e-4 ? "< 0.01" : (100 * residual).toFixed(residual < 0.1 ? 2 : 0);
+}
+
+// The largest distance to data between the ends.
+function farthest({ distance, past }) {
+  return Math.max(...distance.slice(past, distance.length - past));
 }
 
 function mean(values) {

@@ -91,6 +91,7 @@ class Interpolate {
     this.ways = new Map(data.kinds.map((kind) => [kind.name, way(kind)]));
     const newEnds = epoch !== this.epoch;
     const newMap = first || data.mapUrl !== before.mapUrl;
+    const newSpan = first || data.beyond !== before.beyond;
     Object.assign(this, { data, setStateValue, sent: true, epoch, names, dark: isDark(this.host) });
     this.root.classList.toggle("mg-dark", this.dark);
     if (data.model !== before.model) {
@@ -100,6 +101,7 @@ class Interpolate {
     for (const part of [this.looks, this.film, this.ends, this.map]) part.text = data.text; // it differs between models
     this.film.sayings = data.sayings;
     this.root.style.setProperty("--aspect", data.shape[2] / data.shape[1]);
+    if (newSpan) this.setBeyond(data.beyond);
     if (newKinds) this.setKinds(data.kinds);
     this.film.setRulers(data.kinds);
     if (newEnds && this.ends.adopt(data.ends.codes)) this.notice.say(data.text.ends_changed, [data.text.undo, () => this.ends.undo()]);
@@ -110,11 +112,20 @@ class Interpolate {
     }
     const mixed = data.kinds.some(({ name, spelled }) => name !== spelled);
     this.ends.setLegs(mixed ? data.legs : null, data.choices);
-    if (newEnds || newMap) this.fetch();
+    if (newEnds || newMap || newSpan) this.fetch();
     else if (newKinds || newWays.length) this.fetch(null, data.kinds.filter((kind) => newWays.includes(kind) || !this.walks.has(kind.name)));
     this.fit();
     await this.map.update(data, this.dark).catch((problem) =>
       this.notice.say(problem.message === "plotly" ? data.text.plotly_failed : fill(data.text.map_failed, { why: problem.message })));
+  }
+
+  // How far the slider reaches past the ends.
+  setBeyond(beyond) {
+    this.film.setBeyond(beyond);
+    this.ends.setBeyond(beyond);
+    Object.assign(this.transport, { low: -beyond, high: 1 + beyond });
+    this.t = Math.min(1 + beyond, Math.max(-beyond, this.t));
+    this.film.place(this.t);
   }
 
   setKinds(kinds) {
@@ -131,14 +142,15 @@ class Interpolate {
 
   // Ask for the walks of `kinds` through all the ends; with `drag` one of them is a place under the hand, for now.
   fetch(drag = null, kinds = this.data.kinds) {
-    const { model, map } = this.data;
+    const { model, map, beyond } = this.data;
     const ends = this.ends.codes.map((code, i) => (drag?.i === i ? { at: drag.place } : { code }));
     const legs = ends.length - 1;
     if (legs < 1) return this.standStill();
-    const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(STEPS / legs)) + 1;
+    const most = Math.min(STEPS, Math.floor((2 * STEPS) / (1 + 2 * beyond)));
+    const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(most / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
     for (const { name, spelled, knobs, refines } of kinds) {
-      const message = { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even };
+      const message = { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even, beyond };
       const turn = {};
       this.turns.set(name, turn); // whatever is asked for after this overtakes it
       if (!drag) this.searching.set(name, performance.now());
@@ -238,7 +250,7 @@ class Interpolate {
   present(walk) {
     this.film.setFrames(walk.name, (canvas, t) => paint(canvas, walk.nearest(t)));
     this.film.setWorth(walk.name, walk.header);
-    this.map.setPath(walk.name, walk.header.at, walk.header.bridges, walk.header.coarse);
+    this.map.setPath(walk.name, walk.header);
     walk.shown = null;
     this.show();
     this.ask();
@@ -247,7 +259,7 @@ class Interpolate {
   // The ends' own pictures and places, from the frames that meet them.
   meet(walk) {
     this.ends.list.forEach((end, i) => paint(end.canvas, walk.nearest(this.ends.t(i))));
-    this.map.setEnds(this.ends.list.map((_, i) => walk.header.at[Math.round(this.ends.t(i) * walk.last)]));
+    this.map.setEnds(this.ends.list.map((_, i) => walk.header.at[Math.round(walk.at(this.ends.t(i)))]));
   }
 
   // With fewer than two ends there is no walk: the one picture is shown, or none.
@@ -334,7 +346,7 @@ class Interpolate {
     const legs = Math.max(1, this.ends.length - 1);
     const leg = Math.min(legs - 1, Math.floor(this.t * legs));
     const at = Math.abs(this.t * legs - Math.round(this.t * legs)) < 1e-9;
-    this.film.describe(this.t, at ? fill(text.film_at_end, { n: Math.round(this.t * legs) + 1 })
+    this.film.describe(this.t, this.t < 0 ? text.film_before : this.t > 1 ? fill(text.film_after, { n: legs + 1 }) : at ? fill(text.film_at_end, { n: Math.round(this.t * legs) + 1 })
       : fill(text.film_between, { a: leg + 1, b: leg + 2 }));
     const device = this.live.device;
     const draw = middle(this.drawing)?.toFixed(1);
@@ -420,15 +432,16 @@ class Interpolate {
     }
     if (event.ctrlKey || event.metaKey) return;
     const legs = Math.max(1, this.ends.length - 1);
-    const frames = Math.max(1, [...this.walks.values()][0]?.last ?? STEPS);
-    const step = (way) => Math.min(1, Math.max(0, (Math.round(this.t * frames) + way * (event.shiftKey ? frames / 16 : 1)) / frames));
+    const frames = Math.max(1, [...this.walks.values()][0]?.steps ?? STEPS);
+    const [low, high] = [-this.data.beyond, 1 + this.data.beyond];
+    const step = (way) => Math.min(high, Math.max(low, (Math.round(this.t * frames) + way * (event.shiftKey ? frames / 16 : 1)) / frames));
     if (event.key === " " && !event.target.matches("button")) this.transport.toggle();
     else if (event.key === "ArrowRight" || event.key === "ArrowUp") this.move(step(1), event.timeStamp);
     else if (event.key === "ArrowLeft" || event.key === "ArrowDown") this.move(step(-1), event.timeStamp);
-    else if (event.key === "PageUp") this.move(Math.min(1, (Math.floor(this.t * legs + 1e-9) + 1) / legs), event.timeStamp);
-    else if (event.key === "PageDown") this.move(Math.max(0, (Math.ceil(this.t * legs - 1e-9) - 1) / legs), event.timeStamp);
-    else if (event.key === "Home") this.move(0, event.timeStamp);
-    else if (event.key === "End") this.move(1, event.timeStamp);
+    else if (event.key === "PageUp") this.move(Math.min(this.t < 1 ? 1 : high, (Math.floor(this.t * legs + 1e-9) + 1) / legs), event.timeStamp);
+    else if (event.key === "PageDown") this.move(Math.max(this.t > 0 ? 0 : low, (Math.ceil(this.t * legs - 1e-9) - 1) / legs), event.timeStamp);
+    else if (event.key === "Home") this.move(low, event.timeStamp);
+    else if (event.key === "End") this.move(high, event.timeStamp);
     else return;
     event.preventDefault();
   }
@@ -485,19 +498,25 @@ class Frames {
     this.reply = reply;
     this.header = reply.header;
     this.last = reply.header.shape[0] - 1;
+    this.steps = this.last - 2 * reply.header.past; // between the ends
     this.frames = [];
   }
 
+  // The number of the frame at t, and the share towards the next.
+  at(t) {
+    return Math.min(this.last, Math.max(0, this.header.past + t * this.steps));
+  }
+
   nearest(t) {
-    const i = Math.round(t * this.last);
-    return (this.frames[i] ??= { t: i / this.last, image: imageOf(this.reply, i), level: this.header.level[i], distance: this.header.distance[i] });
+    const i = Math.round(this.at(t));
+    return (this.frames[i] ??= { t: (i - this.header.past) / this.steps, image: imageOf(this.reply, i), level: this.header.level[i], distance: this.header.distance[i] });
   }
 
   // The code at t, on the line between the codes of the two frames around it.
   code(t) {
     const { codes } = this.header;
-    const i = Math.min(this.last - 1, Math.floor(t * this.last));
-    const share = t * this.last - i;
+    const i = Math.min(this.last - 1, Math.floor(this.at(t)));
+    const share = this.at(t) - i;
     return codes[i].map((value, at) => value + share * (codes[i + 1][at] - value));
   }
 }

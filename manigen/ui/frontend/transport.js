@@ -7,7 +7,7 @@ const SPEEDS = [0.25, 0.5, 1, 2, 4];
 export class Transport {
   // on: { move(t), rest(), position(), turned(there_and_back) where that is kept }; `seconds` is how long one way takes at speed 1, `held` stops the clock
   constructor(text, on) {
-    Object.assign(this, { text, on, seconds: 4, way: 1, there_and_back: true });
+    Object.assign(this, { text, on, seconds: 4, way: 1, there_and_back: true, low: 0, high: 1 });
     this.button = element("button", "mg-play", [icon("play")], { type: "button", onclick: () => this.toggle() });
     this.speed = element("select", "mg-speed", SPEEDS.map((speed) =>
       element("option", "", [`${speed}×`], { value: speed, ...(speed === 1 ? { selected: "" } : {}) })), { "aria-label": text.speed, title: text.speed });
@@ -58,12 +58,13 @@ export class Transport {
   }
 
   next(t, share) {
+    const { low, high } = this; // 0 and 1, or past both
     let to = t + this.way * share;
     if (this.there_and_back) {
-      if (to > 1 || to < 0) this.way = -this.way;
-      to = to > 1 ? 2 - to : to < 0 ? -to : to;
-    } else if (to > 1) to -= 1;
-    return Math.min(1, Math.max(0, to));
+      if (to > high || to < low) this.way = -this.way;
+      to = to > high ? 2 * high - to : to < low ? 2 * low - to : to;
+    } else if (to > high) to -= high - low;
+    return Math.min(high, Math.max(low, to));
   }
 
   paint() {

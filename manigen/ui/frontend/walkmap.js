@@ -29,6 +29,7 @@ export class WalkMap {
     this.key = element("div", "mg-torn mg-hot", [text.low_stretch, element("i"), text.high_stretch], { hidden: "", title: text.heat_help });
     this.torn = element("div", "mg-torn", [element("i"), text.walk_torn], { hidden: "", title: text.walk_torn_help });
     this.invented = element("div", "mg-torn mg-invented", [element("i"), text.walk_bridge], { hidden: "", title: text.walk_bridge_help });
+    this.beyond = element("div", "mg-torn mg-onward", [element("i"), text.walk_beyond], { hidden: "", title: text.walk_beyond_help });
     this.lens = element("canvas", "mg-picture", [], { "aria-hidden": "true" });
     this.loupe = element("div", "mg-loupe", [element("figure", "", [this.lens])], { hidden: "" });
     this.marks = element("div", "mg-marks");
@@ -42,7 +43,7 @@ export class WalkMap {
       drop: (still) => this.drop(still),
       moved: () => this.redraw(),
     });
-    this.field.append(this.marks, this.loupe, this.tools, element("div", "mg-signs", [this.key, this.invented, this.torn]));
+    this.field.append(this.marks, this.loupe, this.tools, element("div", "mg-signs", [this.key, this.beyond, this.invented, this.torn]));
   }
 
   destroy() {
@@ -74,9 +75,11 @@ export class WalkMap {
     this.mark();
   }
 
-  // `bridges` are the numbers of the steps that lie on a road no data show; a `sketch` is drawn thinner.
-  setPath(name, places, bridges = [], sketch = false) {
-    this.paths.set(name, places ? { sketch, places, leaps: leaps(places, this.view.box), bridges: new Set(bridges) } : null);
+  // Of a walk its places `at`, the numbers of the steps that lie on a road no data show (`bridges`), how many of its
+  // steps lie `past` either end; a `coarse` sketch is drawn thinner.
+  setPath(name, walk) {
+    this.paths.set(name, walk ? { sketch: walk.coarse, places: walk.at, leaps: leaps(walk.at, this.view.box),
+      bridges: new Set(walk.bridges), past: walk.past } : null);
     this.redraw();
   }
 
@@ -107,6 +110,7 @@ export class WalkMap {
     if (this.heat?.image) this.drawHeat(pen);
     for (const kind of this.kinds) this.stroke(pen, kind, true);
     for (const kind of this.kinds) this.stroke(pen, kind, false);
+    this.beyond.hidden = ![...this.paths.values()].some((path) => path?.past);
     this.invented.hidden = ![...this.paths.values()].some((path) => path?.bridges.size);
     this.torn.hidden = ![...this.paths.values()].some((path) => path?.leaps.includes(true));
     this.handles.forEach((handle, i) => this.put(handle, this.ends[i]));
@@ -154,7 +158,7 @@ export class WalkMap {
     const style = getComputedStyle(this.field);
     const dashes = DASHES[kind.colour % DASHES.length];
     const pixels = path.places.map((place) => this.view.toPixel(place));
-    const way = (i) => (path.leaps[i] ? "leap" : path.bridges.has(i - 1) ? "bridge" : "road");
+    const way = (i) => (path.leaps[i] ? "leap" : i <= path.past || i >= pixels.length - path.past ? "beyond" : path.bridges.has(i - 1) ? "bridge" : "road");
     const line = (sort) => {
       pen.beginPath();
       for (let i = 1; i < pixels.length; i++) {
@@ -174,6 +178,12 @@ export class WalkMap {
       pen.lineWidth = 2;
     }
     line("bridge");
+    pen.stroke();
+    if (!casing) { // past the ends: dots
+      pen.setLineDash([0.5, 5]);
+      pen.lineWidth = 3;
+    }
+    line("beyond");
     pen.stroke();
     if (!casing) { // tears: a hair, so that the eye can follow, and no more
       pen.setLineDash([1, 5]);
@@ -352,8 +362,8 @@ function leaps(places, box) {
   return lengths.map((length) => length > far && length > 6 * middle);
 }
 
-function along({ places, leaps: torn }, t) {
-  const at = t * (places.length - 1);
+function along({ places, leaps: torn, past }, t) {
+  const at = Math.min(places.length - 1, Math.max(0, past + t * (places.length - 1 - 2 * past)));
   const i = Math.min(places.length - 2, Math.floor(at));
   if (torn[i + 1]) return places[Math.round(at)];
   const [a, b] = [places[i], places[i + 1]];
