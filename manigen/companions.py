@@ -8,7 +8,8 @@ data set is needed. What they disagree by means ignorance only once they have le
 codes that were not taught: how much of the pictures they still miss, and how often fog is thicker at a code far from
 all data than at a held-out one. Both are said, and both must be good before fog is called meaningful.
 
-They are fitted once for a generator's weights and codes, and kept in the user's cache.
+They are fitted once for a generator's weights and codes, and kept in the user's cache. A generator that learned with
+several decoders of its own is looked at in the same two ways, its others beside its first: see `own`.
 
 Source: Syrota, Moreno-Munoz, Hauberg 2024, Decoder ensembling for learned latent geometries
 (https://arxiv.org/abs/2408.07507); to learn a fixed network's answers and to take the error for ignorance: Burda,
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,8 @@ Progress = Callable[[float, str], None]
 class Companions:
     """Decoders (each an `nn.Module`), and how well they have learned: see `meaningful`.
 
+    Of a generator's `own` decoders there are only the figures.
+
     `error` is the root mean square by which they miss the generator's pictures at codes that were not taught, pixels in
     [0, 1]; `missed` the share of those pictures' variance that it is; `apart` how often, in [0, 1], fog is thicker at a
     code far from data than at one of those, 0.5 being chance.
@@ -58,6 +62,7 @@ class Companions:
     error: float
     missed: float
     apart: float
+    own: bool = False
 
     @property
     def meaningful(self) -> bool:
@@ -68,10 +73,12 @@ class Companions:
     def words(self) -> str:
         """Return in a sentence whether their fog means anything, with the figures."""
         told = f"it is thicker far from data than near them in {self.apart:.0%} of cases"
+        whose = "decoders of its own" if self.own else "companions"
         if self.meaningful:
-            return f"This model's fog comes from companions fitted to it: {told}."
+            whose = f"{whose}, taught alike" if self.own else f"{whose} fitted to it"
+            return f"This model's fog comes from {whose}: {told}."
         still = f", and they still miss {self.missed:.0%} of what it paints" if self.missed > MISSED else ""
-        return f"This model's fog comes from companions that are not trained well enough to mean much: {told}{still}."
+        return f"This model's fog comes from {whose} that are not trained well enough to mean much: {told}{still}."
 
 
 def folder() -> Path:
@@ -90,9 +97,15 @@ def key(generator: Generator, codes: Codes) -> str:
     return digest.hexdigest()[:40]
 
 
-def join(generator: Generator, codes: Codes) -> bool:
-    """Give a generator with one decoder the companions that were fitted for it before; say whether there are some."""
+def join(generator: Generator, codes: Codes, look: bool = False) -> bool:
+    """Give a generator with one decoder the companions that were fitted for it before; say whether there are some.
+
+    With `look` one with decoders of its own is told what their fog means, where that can be told; see `own`.
+    """
     if generator.members > 1:
+        if look and not generator.companions_words:
+            with suppress(NotPossible):
+                generator.companions_words = own(generator, codes).words
         return True
     found = known(generator, codes)
     if found is not None:
@@ -118,6 +131,32 @@ def known(generator: Generator, codes: Codes) -> Companions | None:
     except (BadFile, KeyError, RuntimeError, TypeError):
         path.unlink(missing_ok=True)
         return None
+
+
+def own(generator: Generator, codes: Codes, seed: int = 0) -> Companions:
+    """Return how far the fog of a generator's own decoders can be believed, from the cache where it was looked at.
+
+    `missed` is what the others miss of the first one's pictures. Raises `NotPossible` where there is one decoder only,
+    or where there are few codes.
+    """
+    import torch
+
+    path = folder() / f"{key(generator, codes)}.npz"
+    with suppress(BadFile, KeyError, ValueError):
+        error, missed, apart = files.read_npz(path)["told"].tolist()
+        return Companions((), error, missed, apart, own=True)
+    taught, other = _shared_out(codes, seed)
+    errors = []
+    with torch.inference_mode():
+        for at in range(0, len(other), BATCH):
+            first, *others = generator.members_batch(torch.from_numpy(other[at : at + BATCH]).to(generator.device))
+            errors.append(torch.stack([(x - first).square().flatten(1).mean(1) for x in others]).mean(0).cpu().numpy())
+    error = float(np.concatenate(errors).mean())
+    share = error / max(float(generator.decode(other).var(0).mean()), 1e-12)
+    found = Companions((), error**0.5, share, _apart(generator.fog, taught, other, seed), own=True)
+    with suppress(OSError):  # a walk does not fail because nothing can be kept
+        files.write_npz(path, {"told": np.array([found.error, found.missed, found.apart])})
+    return found
 
 
 def fit(
@@ -168,7 +207,14 @@ def fit(
         error = np.mean([(decoder(torch.from_numpy(other)) - truth).square().mean().item() for decoder in decoders])
     share = float(error / max(float(truth.var(0).mean()), 1e-12))
     made = _ready(decoders, generator)
-    found = Companions(made, float(error**0.5), share, _apart(generator, made, taught, other, seed))
+
+    def fog(z: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            codes = torch.from_numpy(np.ascontiguousarray(z)).to(generator.device)
+            all_ = torch.stack([generator.decode_batch(codes), *(decoder(codes) for decoder in made)])
+            return all_.var(0).flatten(1).mean(1).sqrt().cpu().numpy()
+
+    found = Companions(made, float(error**0.5), share, _apart(fog, taught, other, seed))
     arrays = {
         f"{j}.{name}": value.half().cpu().numpy()
         for j, decoder in enumerate(made)
@@ -207,10 +253,8 @@ def _shared_out(codes: Codes, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return taught[:MOST], other[rng.permutation(len(other))[:LOOK]]
 
 
-def _apart(generator: Generator, decoders: tuple[Any, ...], taught: np.ndarray, other: np.ndarray, seed: int) -> float:
+def _apart(fog: Callable[[np.ndarray], np.ndarray], taught: np.ndarray, other: np.ndarray, seed: int) -> float:
     """How often fog is thicker at a code far from all taught ones than at one of the others."""
-    import torch
-
     near, rng = Nearest(taught), seeds.numpy_stream(seed, 9)
     mixed = np.stack([rng.permutation(column) for column in taught.T], axis=1)[:LOOK]
     middle, far = taught.mean(axis=0), mixed
@@ -218,12 +262,5 @@ def _apart(generator: Generator, decoders: tuple[Any, ...], taught: np.ndarray, 
         far = (middle + stretch * (mixed - middle)).astype(np.float32)
         if np.median(near.how_far(far)) >= FAR:
             break
-
-    def fog(z: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            codes = torch.from_numpy(np.ascontiguousarray(z)).to(generator.device)
-            all_ = torch.stack([generator.decode_batch(codes), *(decoder(codes) for decoder in decoders)])
-            return all_.var(0).flatten(1).mean(1).sqrt().cpu().numpy()
-
     here, there = np.sort(fog(other)), fog(far)
     return float(np.searchsorted(here, there).mean() / len(here))

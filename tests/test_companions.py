@@ -82,6 +82,45 @@ def test_a_walk_with_fog_says_whose_fog_it_is(fitted):
     assert way.notes[-1] == fitted[0].words and "companions" in way.notes[-1]
 
 
+class Agreeing(Waves):
+    """Three decoders of its own, alike but for `strays`: more far from the origin, or, `blind`, the same all over."""
+
+    def __init__(self, blind=False):
+        super().__init__()
+        self.blind, self.asked = blind, 0
+
+    @property
+    def members(self):
+        return 3
+
+    def members_batch(self, z):
+        self.asked += len(z)
+        x, off = self.decode_batch(z), z.square().sum(1)
+        strays = (0.3 * torch.ones_like(off) if self.blind else 0.02 * off)[:, None, None, None]
+        return torch.stack([x, x + strays, x - strays])
+
+
+def test_what_a_models_own_decoders_disagree_by_is_judged_once_and_said():
+    model = Agreeing()
+    assert companions.join(model, codes()) and not model.companions_words and not model.asked
+    assert companions.join(model, codes(), look=True)
+    told = companions.own(model, codes())
+    assert told.meaningful and told.own and not told.decoders and told.missed < 0.05 and told.apart > 0.9
+    assert told.words == model.companions_words and "decoders of its own, taught alike" in told.words
+    assert paths.walk(model, *codes().z[:2], "fog", 17, codes().z).notes[-1] == told.words
+    again = Agreeing()
+    companions.join(again, codes(), look=True)
+    assert again.companions_words == told.words and not again.asked  # it was known
+    blind = Agreeing(blind=True)
+    blind.mixing += 1e-3  # another model
+    found = companions.own(blind, codes())
+    x = blind.decode(codes().z[codes().split == 1])
+    assert found.missed == pytest.approx(0.09 / x.var(0).mean(), rel=0.05) and not found.meaningful
+    assert found.error == pytest.approx(0.3) and f"still miss {found.missed:.0%}" in found.words
+    few = Agreeing()
+    assert companions.join(few, codes(20), look=True) and not few.companions_words  # nothing can be told
+
+
 def test_what_progress_raises_ends_the_fit_and_nothing_is_kept(place):
     def stop(share, words):
         if share > 0.1:

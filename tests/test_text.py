@@ -89,10 +89,11 @@ def test_every_note_of_a_path_is_said_in_chinese() -> None:
 
 @pytest.mark.parametrize("figures", [(0.05, 0.997), (0.3, 0.62), (0.05, 0.62)])
 def test_the_companions_sentence_keeps_its_figures_in_chinese(figures: tuple[float, float]) -> None:
-    words = Companions((), 0.1, *figures).words
-    said = in_chinese(words)
-    assert said is not None and re.findall(r"\d+%", said) == re.findall(r"\d+%", words)
-    assert not re.search(r"[a-z]{3}", said)
+    for own in (False, True):
+        words = Companions((), 0.1, *figures, own=own).words
+        said = in_chinese(words)
+        assert said is not None and re.findall(r"\d+%", said) == re.findall(r"\d+%", words)
+        assert not re.search(r"[a-z]{3}", said)
 
 
 def test_what_walks_refuse_is_said_in_chinese() -> None:

@@ -266,7 +266,7 @@ class WalkWish(Wish):
         from manigen.live.fits import fits
 
         opened = self.opened
-        if companions.join(opened.generator, opened.codes):
+        if companions.join(opened.generator, opened.codes, look=not self.ask.coarse):
             return
         if not opened.generator.differentiable:
             raise NotPossible(f"{opened.name} has no smooth decoder, so no companions can be fitted to it: no fog.")

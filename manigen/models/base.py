@@ -52,7 +52,7 @@ class Generator(nn.Module):
     geodesic_knobs: Mapping[str, Any] = MappingProxyType({})
     features_of: Callable[[Tensor], Tensor] | None = None  # pictures to its data's classifier's features
     companions: tuple[nn.Module, ...] = ()  # further decoders, fitted to this one afterwards; see `manigen.companions`
-    companions_words = ""  # what is to be said of their fog
+    companions_words = ""  # what is to be said of their fog, or of that of its own decoders
     sampler: Sampler | None = None
     reject = 0.0  # the share of draws, at most 0.5, left out because the decoder is steepest there
 

@@ -806,6 +806,9 @@ SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blan
     "This model's fog comes from companions fitted to it: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自为它拟合的同伴解码器：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
     "This model's fog comes from companions that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自同伴解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
     "This model's fog comes from companions that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases, and they still miss {missed} of what it paints.": "这个模型的雾来自同伴解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓；它们还缺少它所画内容的 {missed}。",
+    "This model's fog comes from decoders of its own, taught alike: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自它自己的、一同训练的几个解码器：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
+    "This model's fog comes from decoders of its own that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自它自己的几个解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",
+    "This model's fog comes from decoders of its own that are not trained well enough to mean much: it is thicker far from data than near them in {apart} of cases, and they still miss {missed} of what it paints.": "这个模型的雾来自它自己的几个解码器，它们训练得还不够好，说明不了多少：在 {apart} 的情形中，远离数据处的雾比数据附近更浓；其余解码器还缺少第一个所画内容的 {missed}。",
     "{name} has no smooth decoder, so no companions can be fitted to it: no fog.": "{name} 没有光滑的解码器，无法为它拟合同伴解码器：没有雾。",
     "Companions need some hundred codes to learn from, and this model has fewer.": "同伴解码器需要几百个编码来学习，而这个模型没有那么多。",
     # rulers and decoders

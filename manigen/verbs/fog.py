@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from manigen.verbs.base import Result, load, model, say
 
@@ -19,8 +20,9 @@ def run(given: Namespace) -> Result:
 
     generator, codes = load(given.model), weights.codes(model(given.model))
     if generator.members > 1:
-        say(f"{generator.name} has an ensemble of its own")
-        return {"model": generator.name, "members": generator.members, "own": True}
+        found = companions.own(generator, codes)
+        say(found.words.rstrip("."))
+        return {"model": generator.name, "members": generator.members, "own": True, **_told(found)}
     shown = -1
 
     def progress(share: float, words: str) -> None:
@@ -35,6 +37,13 @@ def run(given: Namespace) -> Result:
         "model": generator.name,
         "members": 1 + len(found.decoders),
         "own": False,
+        **_told(found),
+    }
+
+
+def _told(found: Any) -> Result:
+    """How well decoders have learned, and whether what they disagree by means anything."""
+    return {
         "error": found.error,
         "missed": found.missed,
         "thicker_far_from_data": found.apart,

@@ -50,7 +50,7 @@ def run(given: Namespace) -> Result:
         if not 0 <= row < len(codes):
             raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
     kind = paths.kind_for(generator, given.kind)
-    if "fog" in kind.split(paths.MIX) and not companions.join(generator, codes):
+    if "fog" in kind.split(paths.MIX) and not companions.join(generator, codes, look=True):
         raise NotPossible(
             f"Fog needs a model with several decoders, and {generator.name} has one: "
             f"python -m manigen fog {given.model} fits companions to it, once."
