@@ -115,6 +115,8 @@ class Run:
         family, data = models.card_of(self.recipe.family), datasets.card_of(self.recipe.data)
         generator, trained = self.finished or self.training.finish(), self._trained()
         chosen = self.choose_sampler(generator, progress)
+        if adjusted := getattr(generator.sampler, "adjusted", ""):
+            chosen = replace(chosen, reason=f"{chosen.reason} {adjusted}")
         maps, to_come = weights.soon(self.recipe.maps) if quick else (self.recipe.maps, ())
         codes, fitted, measured = weights.make(
             generator,

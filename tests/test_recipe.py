@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from manigen import cli, models, recipe, weights
+from manigen import cli, datasets, models, recipe, weights
 from manigen.errors import BadFile, BadInput, DataMissing, ManigenError, UnknownName
 from manigen.recipe import Recipe, begin
 from tests.oracles import is_one_sentence
@@ -74,6 +74,27 @@ def test_a_recipe_ends_in_a_whole_model(family: str, tmp_path: Path) -> None:
     else:
         assert (codes.split == 2).all() and np.isnan(codes.error).all()
     assert not (folder / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("family", list(models.cards()))
+def test_twenty_pictures_and_a_class_with_one_of_them_are_enough(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {}
+    for split in ("train", "test"):
+        whole = datasets.load("digits", split)
+        few[split] = whole.take(np.r_[np.flatnonzero(whole.labels < 4)[:19], np.flatnonzero(whole.labels == 4)[:1]])
+    monkeypatch.setattr(recipe.datasets, "load", lambda name, split, **knobs: few[split])
+    run = begin(a_recipe(family=family, images=200), tmp_path / "m")
+    notices = [step.notice for step in run.steps() if step.notice]
+    folder = run.ship()
+    card, generator = weights.info(folder), weights.load(folder)
+    assert np.isfinite(generator.sample(30)).all() and card["trained"]["held_out"] == 2
+    if run.training.model.players:
+        assert len(notices) == 1 and "18 pictures, not 64" in notices[0] and card["trained"]["batch"] == 18
+    if card["sampler"] == "mixture":
+        assert "It has 3 of the 50 bells: 18 codes carry no more." in card["sampler_reason"]
+    assert all(np.isfinite(value) for value in card["measures"].values() if isinstance(value, float))
 
 
 def test_the_card_names_the_threads_of_the_training_whatever_the_maps_use(

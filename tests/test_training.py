@@ -108,6 +108,68 @@ def test_a_critic_that_no_longer_plays_is_told_of(critic: float, words: str, mon
     assert all(run._watch({"critic": 0.0, "total": 1.0}) is None for _ in range(6))  # no game, as in acai
 
 
+def test_a_model_that_settles_on_one_picture_is_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECK_EVERY", 5)
+    monkeypatch.setattr(loop, "FAIR_STEPS", 10)
+    knobs = {"between": 50.0, "begin": 0.0, "code_l2": 0.0}
+    model = models.build("acai", (1, 8, 8), 0, dim=5, width=4, **knobs)
+    said = [step.notice for step in Training(model, DIGITS, budget=32 * 60, batch=32, learning_rate=1e-2)]
+    [(at, notice)] = [(at, notice) for at, notice in enumerate(said, 1) if notice]
+    assert at >= 60 / 3 and "a smaller between, a later begin" in notice and is_one_sentence(notice)
+
+
+class Fading(Generator):
+    """Gives back the mean picture, and a share `left` of what a picture has beyond it."""
+
+    left = 1.0
+
+    def __init__(self, mean: Tensor) -> None:
+        super().__init__((1, 8, 8), 64)
+        self.mean = torch.nn.Parameter(mean)
+
+    def encode_batch(self, x: Tensor) -> Tensor:
+        return (x - self.mean).flatten(1)
+
+    def decode_batch(self, z: Tensor) -> Tensor:
+        return self.mean + self.left * z.unflatten(1, (1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ((0.0, 0.0, 0.0, 0.0), [False, False, True, False]),  # the first look only sets a mark
+        ((0.01, 0.5, 0.01, 0.0), [False, False, False, True]),  # once a picture came back, it is looked for anew
+        ((-0.3, -0.2, -0.1, 0.0), [False] * 4),  # worse than the mean as yet, but learning
+        ((0.3, 0.3, 0.3, 0.3), [False] * 4),  # little is given back, but something
+    ],
+)
+def test_a_model_has_settled_where_two_looks_find_no_more_than_the_mean_and_no_progress(
+    left: tuple[float, ...], told: list[bool]
+) -> None:
+    run = Training(Fading(torch.from_numpy(DIGITS).float().div(255).mean(0)), DIGITS, budget=64_000)
+    run.index, run.seen, said = 1000, 64_000, []
+    for run.model.left in left:
+        said.append(run._settling() is not None)
+    assert said == told
+    run.settled = 0
+    for run.index, run.seen in ((1000, 20_000), (1001, 64_000), (250, 64_000)):  # too early, not due, too few steps
+        assert [run._settling() for _ in range(3)] == [None] * 3 and run.settled == 0
+    run.model.encodes, run.index, run.seen = False, 1000, 64_000
+    assert run._settling() is None
+
+
+def test_pictures_that_are_all_one_accuse_nobody() -> None:
+    run = a_run("autoencoder", 64, images=DIGITS[:1].repeat(70, 0))
+    run.index, run.seen = 1000, 64
+    assert [run._settling() for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if BUILT[name].encodes])
+def test_what_is_given_back_is_a_picture_for_each(family: str) -> None:
+    x = torch.rand(3, 1, 8, 8)
+    assert BUILT[family].eval().returned_batch(x).shape == x.shape
+
+
 def test_a_checkpoint_of_before_a_knob_was_there_goes_on_where_the_knob_is_at_its_default(tmp_path: Path) -> None:
     run = a_run("autoencoder", 64 * 4)
     next(iter(run))
@@ -245,6 +307,14 @@ def test_a_processor_that_only_acts_out_bfloat16_is_told_of_after_the_first_step
     assert not any(step.notice for step in a_run("autoencoder", 64 * 2))  # in float32 there is nothing to tell
     if not able:
         assert "float32" in told[0] and is_one_sentence(told[0])
+
+
+def test_a_batch_that_the_pictures_do_not_fill_is_told_of_after_the_first_step() -> None:
+    run = a_run("autoencoder", 60, images=DIGITS[:20], batch=64)
+    told = [step.notice for step in run]
+    assert run.batch == 20 and len(told) == 3 and told[1:] == [None, None]
+    assert "20 pictures, not 64" in told[0] and is_one_sentence(told[0])
+    assert not any(step.notice for step in a_run("autoencoder", 60, images=DIGITS[:20], batch=20))
 
 
 def test_resuming_in_bfloat16_is_exact_too(tmp_path: Path) -> None:

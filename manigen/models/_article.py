@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 DIM = 32
+EPOCHS, BATCH = 50, 256  # how the article trained it: rounds of the pictures, pictures in a step
 SIDE = 28
 
 

@@ -36,7 +36,11 @@ card = Card(
         Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
         Knob("begin", 0.1, "Share of the training after which the critic is heard.", 0.0, 1.0),
     ),
-    facts={"sampler": "mixture", "losses": ("reconstruction", "code_l2", "between", "critic", "ends")},
+    facts={
+        "sampler": "mixture",
+        "losses": ("reconstruction", "code_l2", "between", "critic", "ends"),
+        "cure": "a smaller between, a later begin or a larger code_l2 usually cures it",
+    },
 )
 
 

@@ -6,8 +6,9 @@ The noise s on the codes makes neighbours of a code decode to neighbours of its 
 keeps the codes together, so that a distribution fitted to them afterwards can be sampled from. The decoder's weights
 are held small by weight decay.
 
-The preset `article` is the project's founding article's own: a dense autoencoder with mean squared error, and on its
-frozen codes a convolutional generator trained against a critic; the generator paints. It fixes the code's 32 numbers.
+The preset `article` is the project's founding article's own: a dense autoencoder with mean squared error, and a
+convolutional generator that learns to paint from its codes against a critic; the generator paints. All three move in
+every step, but neither critic nor generator moves the codes. It fixes the code's 32 numbers.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ card = Card(
         Knob("weight_decay", 1e-5, "Weight decay of the decoder.", 0.0, 0.1),
         Knob("preset", "none", "The founding article's own networks and terms.", choices=("none", "article")),
     ),
-    facts={"sampler": "mixture", "losses": ("reconstruction", "code_l2")},
+    facts={
+        "sampler": "mixture",
+        "losses": ("reconstruction", "code_l2"),
+        "recipes": {"article": {"epochs": _article.EPOCHS, "batch": _article.BATCH}},
+    },
 )
 
 
@@ -68,7 +73,7 @@ class Model(Generator):
             return
         if self.shape != (1, _article.SIDE, _article.SIDE):
             raise BadInput(f"The article's networks take 28x28 grey pictures, not {shape[1]}x{shape[2]} in {shape[0]}.")
-        self.players, self.judge, self.epochs = ("model", "critic", "forger"), None, 50.0
+        self.players, self.judge, self.epochs = ("model", "critic", "forger"), None, float(_article.EPOCHS)
         self.fixed = {"dim": _article.DIM, "layout": "flat", "code_l2": 0.0, "code_noise": 0.0, "weight_decay": 0.0}
         self.encoder, self.decoder = _article.encoder(), _article.decoder()
         self.forger, self.critic = _article.Forger(), Encoder(shape, 1, width)
@@ -78,6 +83,9 @@ class Model(Generator):
 
     def encode_batch(self, x: Tensor) -> Tensor:
         return self.encoder(x)
+
+    def returned_batch(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encoder(x))
 
     def weights_of(self, player: str) -> Iterator[nn.Parameter]:
         owned: dict[str, tuple[nn.Module, ...]] = {"model": (self.encoder, self.decoder)}

@@ -77,6 +77,10 @@ class Generator(nn.Module):
         """Pictures (n, c, h, w) to codes (n, d): the same answer every time; differentiable."""
         raise NotPossible(f"A {self.family or 'generator'} of this kind has no encoder: it makes pictures, reads none.")
 
+    def returned_batch(self, x: Tensor) -> Tensor:
+        """Pictures (n, c, h, w) as the model's autoencoder gives them back: what its `reconstruction` is about."""
+        return self.decode_batch(self.encode_batch(x))
+
     def losses(self, player: str, x: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Named losses of `player` on pictures x (n, c, h, w); it minimises `total`. None at all: it sits out."""
         raise NotImplementedError
@@ -186,23 +190,27 @@ class Generator(nn.Module):
     def _fog_batch(self, z: Tensor) -> Tensor:
         return self.members_batch(z).var(0).flatten(1).mean(1).clamp_min(1e-12).sqrt()
 
-    def sample_codes(self, n: int, seed: int = 0, reject: float | None = None) -> np.ndarray:
+    def sample_codes(
+        self, n: int, seed: int = 0, reject: float | None = None, sampler: Sampler | None = None
+    ) -> np.ndarray:
         """Return n codes (n, d) from the model's own distribution over codes: the fitted sampler, else N(0, I).
+
+        Another `sampler`, fitted to the model's codes, is drawn from instead of its own.
 
         `reject`, else the generator's own, is the share of draws in [0, 0.5] that is left out because the decoder's
         Jacobian is largest there: the junk between groups of pictures ("no GAN's land"). Raises `BadInput` beyond it.
         """
         n = checks.count(n)
         return _steady.steadiest(
-            lambda drawn: self._draw(drawn, seed),
+            lambda drawn: self._draw(drawn, seed, sampler or self.sampler),
             lambda z: _steady.stretch(self.decode, z),
             n,
             _steady.share(self.reject if reject is None else reject),
         )
 
-    def _draw(self, n: int, seed: int) -> np.ndarray:
-        if self.sampler is not None:
-            return self.sampler.sample(n, seed)
+    def _draw(self, n: int, seed: int, sampler: Sampler | None) -> np.ndarray:
+        if sampler is not None:
+            return sampler.sample(n, seed)
         return seeds.numpy_stream(seed).standard_normal((n, self.dim), dtype=np.float32)
 
     def sample(self, n: int, seed: int = 0, reject: float | None = None) -> np.ndarray:

@@ -27,7 +27,12 @@ card = Card(
         LAYOUT,
         Knob("beta", 1.0, "Weight of the KL term: high brings order and blur, low detail and holes.", 0.0, 100.0),
     ),
-    facts={"sampler": "normal", "prior": "normal", "losses": ("reconstruction", "kl")},
+    facts={
+        "sampler": "normal",
+        "prior": "normal",
+        "losses": ("reconstruction", "kl"),
+        "cure": "a smaller beta usually cures it",
+    },
 )
 
 

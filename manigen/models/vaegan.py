@@ -40,6 +40,7 @@ card = Card(
         "sampler": "normal",
         "prior": "normal",
         "losses": ("reconstruction", "features", "kl", "forger", "critic", "penalty"),
+        "cure": "a smaller beta usually cures it",
     },
 )
 

@@ -18,7 +18,8 @@ class Sampler(Protocol):
     """A distribution over codes z (n, d), float32.
 
     `fit` returns a new, fitted sampler; the same codes and seed give the same one, and the same seed the same draws. A
-    sampler that stores some of the codes it was fitted to names them `kept` (m, d), so that copying can be looked for.
+    sampler that stores some of the codes it was fitted to names them `kept` (m, d), so that copying can be looked for;
+    one that too few codes made smaller than its knobs say has the sentence for it in `adjusted`.
     """
 
     def fit(self, z: np.ndarray, seed: int = 0, progress: Progress = silent) -> Sampler: ...

@@ -33,6 +33,7 @@ class Sampler:
 
     def __init__(self, k: int = 10, scale: float = 0.7, keep: int = 4000) -> None:
         self.k, self.scale, self.keep = k, scale, keep
+        self.adjusted = ""
         self.kept: np.ndarray = np.zeros((0, 0), np.float32)
         self.fellows: np.ndarray = np.zeros((0, 0), np.int64)
 
@@ -45,6 +46,8 @@ class Sampler:
         sampler.kept = np.ascontiguousarray(kept, np.float32)
         rows, _ = Nearest(sampler.kept).find(sampler.kept, self.k + 1)
         sampler.fellows = rows[:, 1:]  # the first is the code itself, or one equal to it
+        if sampler.fellows.shape[1] < self.k:
+            sampler.adjusted = f"It looks at {sampler.fellows.shape[1]} of the {self.k} neighbours: there are no more."
         return sampler
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:

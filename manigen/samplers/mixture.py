@@ -26,6 +26,7 @@ class Sampler:
 
     def __init__(self, components: int = 50) -> None:
         self.components = components
+        self.adjusted = ""
         self.weights: np.ndarray = np.zeros(0, np.float32)
         self.means: np.ndarray = np.zeros((0, 0), np.float32)
         self.factors: np.ndarray = np.zeros((0, 0, 0), np.float32)
@@ -39,6 +40,8 @@ class Sampler:
         with threadpool_limits(1):  # matrices are small: on busy cores, threads that wait by turning made 6 s minutes
             fitted = mixture.fit(z.astype(np.float64))
         sampler = Sampler(components)
+        if components < self.components:
+            sampler.adjusted = f"It has {components} of the {self.components} bells: {len(z):,} codes carry no more."
         sampler.weights = fitted.weights_.astype(np.float32)
         sampler.means = fitted.means_.astype(np.float32)
         sampler.factors = np.linalg.cholesky(fitted.covariances_).astype(np.float32)

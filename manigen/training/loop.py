@@ -27,6 +27,10 @@ SLOWEST = 0.02  # share of the learning rate that is left at the end
 CHECK_EVERY = 250  # steps between two looks at the held-out pictures
 PINNED = 500  # steps for which a critic's loss may stand at an end before it is said
 RUN_AWAY = 20  # times its lowest that the smoothed loss may grow before it is said
+SETTLED, STUCK = 0.95, 0.98  # shares of the mean picture's error and of that a look ago, above which nothing is learned
+FAIR_SHARE, FAIR_STEPS = 1 / 3, 500  # of a run, and steps, before that is looked for
+LOOKED_AT = 256  # training pictures that are looked at for it
+CURE = "a smaller learning rate or smaller weights of its other terms usually cure it"  # where the card names no other
 SLOW_HALVES = (
     "This processor does not compute in bfloat16 by itself, which makes it many times slower than float32 here: "
     "stop, and begin anew with float32."
@@ -93,7 +97,8 @@ class Training:
         if len(images) < 2:
             raise BadInput(f"Training needs at least 2 pictures, and there is {len(images)}.")
         self.model, self.budget, self.seed = model, checks.count(budget, "budget", 1, 10**10), seeds.check(seed)
-        self.batch = min(checks.count(batch, "batch", 1, 65536), len(images))
+        asked = checks.count(batch, "batch", 1, 65536)
+        self.batch = min(asked, len(images))
         if precision not in ("float32", "bfloat16"):
             raise BadInput(f"precision must be float32 or bfloat16, not {precision!r}.")
         if not 0 < learning_rate <= 1:
@@ -101,6 +106,12 @@ class Training:
         self.learning_rate, self.precision = learning_rate, precision
         self._fingerprint = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         device = model.device
+        slow = precision == "bfloat16" and not halves(device)
+        self.first_words = [SLOW_HALVES] if slow else []  # said after the first steps, one each
+        if self.batch < asked:
+            self.first_words.append(
+                f"A step takes {self.batch:,} pictures, not {asked:,}: there are no more to learn from."
+            )
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the order convolutions are fastest in
         self.images = torch.from_numpy(images).to(device)
         self.held_out = None if held_out is None else torch.from_numpy(held_out[:2000]).to(device)
@@ -117,6 +128,8 @@ class Training:
         self.index = self.seen = 0
         self.seconds = 0.0  # spent in steps, by this process and those it resumed from
         self.pinned = 0  # steps for which the critic's loss has stood at an end
+        self.settled = 0  # looks in a row that found every picture coming back as one and the same
+        self.looked = math.inf  # the error that the last of these looks found
         self.stopped = False
         self.level: float | None = None  # the loss, smoothed over some fifty steps
         self.lowest = math.inf
@@ -134,10 +147,11 @@ class Training:
             losses = self._step()
             last = self.seen >= self.budget
             score = self._score() if self.index % CHECK_EVERY == 0 or last else None
+            notice = self._watch(losses) or self._settling()
             now = time.perf_counter()
             self.seconds += now - start
             per_second = (self.seen - before) / max(now - began, 1e-9)
-            yield Step(self.index, self.seen, self.budget, losses, score, per_second, self._watch(losses))
+            yield Step(self.index, self.seen, self.budget, losses, score, per_second, notice)
 
     def stop(self) -> None:
         """End the stream after the present step: what was learned so far is what `finish` keeps."""
@@ -201,11 +215,11 @@ class Training:
             )
 
     def _watch(self, losses: dict[str, float]) -> str | None:
-        """Return a sentence when half the bits cost time instead of saving it, the loss runs away, or critic and forger
-        no longer play: see `_game`.
+        """Return a sentence when half the bits cost time instead of saving it, the batch had to be smaller, the loss
+        runs away, or critic and forger no longer play: see `_game`.
         """
-        if self.index == 1 and self.precision == "bfloat16" and not halves(self.images.device):
-            return SLOW_HALVES
+        if 1 <= self.index <= len(self.first_words):
+            return self.first_words[self.index - 1]
         total = losses.get("total", losses.get(f"{next(iter(self.optimisers), 'model')}_total"))
         if total is not None and total > 0 and self.judged_alone:
             self.level = total if self.level is None else 0.98 * self.level + 0.02 * total
@@ -228,6 +242,33 @@ class Training:
         if sees_all:
             return f"{where}: it sees through every forgery and teaches nothing; a larger penalty usually cures it."
         return f"{where}: it tells forgeries from pictures no better than chance; a smaller penalty usually cures it."
+
+    def _settling(self) -> str | None:
+        """Return a sentence, once, where pictures come back no nearer than one picture for all would be:
+
+            mean |x - D(E(x))|^2  >=  0.95 mean |x - m|^2,    m the mean picture
+
+        and no nearer than a look ago, at two looks in a row, after a third of the run: where other terms pull harder
+        than the pictures do.
+        """
+        fair = self.index >= FAIR_STEPS and self.seen >= FAIR_SHARE * self.budget
+        if not fair or self.index % CHECK_EVERY or not self.model.encodes or self.settled >= 2:
+            return None
+        rows = torch.linspace(0, len(self.images) - 1, min(LOOKED_AT, len(self.images))).long()
+        x = self.images[rows.to(self.images.device)].float().div(255)
+        self.model.eval()
+        with torch.no_grad():
+            back = self.model.returned_batch(x)
+        error, at_worst = float((back - x).square().mean()), float((x.mean(0) - x).square().mean())
+        stands = error >= SETTLED * at_worst > 0 and error >= STUCK * self.looked
+        self.settled, self.looked = self.settled + 1 if stands else 0, error
+        if self.settled < 2:
+            return None
+        cure = models.card_of(self.model.family).facts.get("cure", CURE) if self.model.family else CURE
+        return (
+            f"After {self.seen:,} pictures every picture still comes back no nearer than their mean is: "
+            f"the model has settled on one picture for all; {cure}."
+        )
 
     def _batch(self) -> Tensor:
         n = len(self.images)

@@ -69,3 +69,5 @@ def _fit_another(generator: Generator, given: Namespace) -> None:
     z = codes.z[trained_on] if trained_on.any() else codes.z
     say(f"fitting the {name} sampler to {len(z):,} codes of {generator.name}, whose own is {own}")
     generator.sampler = samplers.fit(name, z, 0, samplers.silent, **turned)
+    if adjusted := getattr(generator.sampler, "adjusted", ""):
+        say(adjusted)
