@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -169,6 +170,29 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(
     broken, whole = (weights.info(Path("./" + name)) for name in ("broken", "whole"))
     assert broken["files"] == whole["files"] and broken["measures"] == whole["measures"]
     assert not Path("broken/checkpoint.safetensors").exists()
+
+
+def test_a_training_that_diverges_keeps_its_last_good_state_and_can_be_made_a_model(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, step = ("train", "vae", *QUICK, "--images", 640, "--out", "m"), Training._step
+
+    def broken(run: Training) -> dict[str, float]:
+        if run.index == 3:
+            next(run.model.parameters()).register_hook(lambda gradient: gradient * math.inf)
+        return step(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_step", broken)
+        status, out, err = terminal(*words)
+    said = err.strip().splitlines()[-1]
+    assert status == 2 and out == "" and is_one_sentence(said)
+    assert "gradient exploded after 192 pictures" in said and "kept in m" in said and "--resume --keep" in said
+    status, _, err = terminal(*words, "--keep")
+    assert status == 2 and "goes with --resume" in err
+    assert terminal(*words, "--resume", "--keep")[0] == 0
+    assert weights.info("./m")["trained"]["images"] == 192
+    assert weights.info("./m")["trained"]["stopped_early_of"] == 640
 
 
 def test_ctrl_c_while_the_maps_are_made_keeps_the_training(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

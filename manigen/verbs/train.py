@@ -39,6 +39,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=10_000, help="codes kept of each split [10,000]")
     parser.add_argument("--measures", default="", help="held-out figures to take, by name [all]")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    parser.add_argument("--keep", action="store_true", help="with --resume: make a model of it as it is")
     knobs(parser, models.cards())
     data_knobs(parser)
 
@@ -47,7 +48,10 @@ def run(given: Namespace) -> Result:
     import torch
 
     from manigen import checks, datasets, models, recipe, weights
+    from manigen.errors import BadInput
 
+    if given.keep and not given.resume:
+        raise BadInput("--keep makes a model of what a checkpoint holds, so it goes with --resume.")
     if given.threads is not None:
         torch.set_num_threads(checks.count(given.threads, "threads", 1, 1024))
     recipe_ = recipe.Recipe(
@@ -68,7 +72,7 @@ def run(given: Namespace) -> Result:
         datasets.card_of(given.data).typed(given.data_knobs),
     )
     begun = recipe.begin(recipe_, given.out, given.resume, _device(given.device))
-    if begun.finished is None:
+    if begun.finished is None and not given.keep:
         _train(begun, given.out)
     try:
         folder = begun.ship(say)
@@ -85,6 +89,8 @@ def _train(begun: Run, out: str) -> None:
     """Take every step of a run, with a bar, a checkpoint now and then, and one when it is stopped."""
     from tqdm import tqdm
 
+    from manigen.training import Diverged
+
     held_out = ""
     bar = tqdm(
         total=begun.training.budget,
@@ -97,22 +103,29 @@ def _train(begun: Run, out: str) -> None:
     with bar, _asked_to_stop() as asked:
         begun.save()  # a folder that cannot be written to is found out now, not after an hour
         saved = time.monotonic()
-        for step in begun.steps():
-            if step.notice:
-                bar.write(step.notice, file=sys.stderr)
-            if step.held_out is not None:
-                held_out = f"held-out {step.held_out:.4g}, "
-            losses = ", ".join(f"{name} {value:.4g}" for name, value in step.losses.items() if "total" not in name)
-            bar.set_postfix_str(held_out + losses, refresh=False)
-            bar.update(min(step.seen, step.budget) - bar.n)
-            if asked or time.monotonic() - saved > SAVE_EVERY:
-                begun.save()
-                saved = time.monotonic()
-            if asked:
-                raise Stopped(
-                    f"Stopped after {step.seen:,} of {step.budget:,} pictures. The checkpoint in {out} is whole: "
-                    "the same command with --resume goes on from it."
-                )
+        try:
+            for step in begun.steps():
+                if step.notice:
+                    bar.write(step.notice, file=sys.stderr)
+                if step.held_out is not None:
+                    held_out = f"held-out {step.held_out:.4g}, "
+                losses = ", ".join(f"{name} {value:.4g}" for name, value in step.losses.items() if "total" not in name)
+                bar.set_postfix_str(held_out + losses, refresh=False)
+                bar.update(min(step.seen, step.budget) - bar.n)
+                if asked or time.monotonic() - saved > SAVE_EVERY:
+                    begun.save()
+                    saved = time.monotonic()
+                if asked:
+                    raise Stopped(
+                        f"Stopped after {step.seen:,} of {step.budget:,} pictures. The checkpoint in {out} is whole: "
+                        "the same command with --resume goes on from it."
+                    )
+        except Diverged as error:
+            begun.save()
+            raise Diverged(
+                f"{str(error).rstrip('.')}. The state before that is kept in {out}: the same command with "
+                "--resume --keep makes a model of it, and one into another folder begins anew."
+            ) from None
     begun.save()
 
 
