@@ -15,7 +15,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,17 @@ MARGIN = 0.06  # of a panel's scale that stays free at either end
 
 @dataclass(frozen=True)
 class Cell:
-    """One model's figure: its value, the real one beside it, n, its standard error; whether it is the row's best."""
+    """One model's figure: its value, the real one beside it, n, its standard error; whether it is the row's best.
+
+    `features` names the features that pictures were compared in, and their hash; "" where it needs none.
+    """
 
     value: float
     real: float | None = None
     n: int | None = None
     error: float | None = None
     best: bool = False
+    features: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ class Table:
 
     models: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What pictures were compared in, by name and hash: figures of different features do not compare."""
+        return tuple(sorted({cell.features for row in self.rows for cell in row.cells if cell and cell.features}))
 
     def missing(self, known: Mapping[str, Card]) -> dict[str, list[str]]:
         """Return, for each model that lacks some, the measures of generators it has no figure of, or one without n."""
@@ -106,7 +115,7 @@ def table(
     for name in ordered(known):
         if shown is not None and name not in shown:
             continue
-        cells = [_first([_cell(flat, name) for flat in flats]) for flats in sources]
+        cells = [_first([_cell(flat, known[name], name) for flat in flats]) for flats in sources]
         if any(cells):
             row = Row(name, known[name], tuple(cells))
             rows.append(_marked(row) if comparable else row)
@@ -122,9 +131,10 @@ def _of_map(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     return {model: facts | {f"{name}_n": facts.get("codes") for name in facts} for model, facts in about.items()}
 
 
-def _cell(flat: Mapping[str, Any], name: str) -> Cell | None:
+def _cell(flat: Mapping[str, Any], card: Card, name: str) -> Cell | None:
     value, real, n, error = (_number(flat.get(name + end)) for end in ("", "_real", "_n", "_error"))
-    return None if value is None else Cell(value, real, None if n is None else int(n), error)
+    features = str(flat.get("features", "")) if card.facts.get("features") else ""
+    return None if value is None else Cell(value, real, None if n is None else int(n), error, features=features)
 
 
 def _first(cells: Sequence[Cell | None]) -> Cell | None:
@@ -146,10 +156,7 @@ def _marked(row: Row) -> Row:
         return row
     winner = cells[off.index(min(off))]
     reach = min(off) + ((winner.error or 0.0) if winner else 0.0)
-    marked = tuple(
-        cell and Cell(cell.value, cell.real, cell.n, cell.error, value <= reach)
-        for cell, value in zip(cells, off, strict=True)
-    )
+    marked = tuple(cell and replace(cell, best=value <= reach) for cell, value in zip(cells, off, strict=True))
     return Row(row.name, row.card, marked)
 
 
@@ -181,14 +188,14 @@ def csv_text(made: Table) -> str:
     """Return the table as CSV, one line for each measure and model, figures in full."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["measure", "title", "unit", "best_value", "model", "value", "real", "n", "error", "is_best"])
+    heads = "measure title unit best_value model value real n error is_best features"
+    writer.writerow(heads.split())
     for row in made.rows:
         for model, cell in zip(made.models, row.cells, strict=True):
             if cell is not None:
                 about = row.name, row.card.title, row.card.facts.get("unit", ""), _blank(row.aim), model
-                writer.writerow(
-                    [*about, cell.value, _blank(cell.real), _blank(cell.n), _blank(cell.error), int(cell.best)]
-                )
+                beside = _blank(cell.real), _blank(cell.n), _blank(cell.error), int(cell.best), cell.features
+                writer.writerow([*about, cell.value, *beside])
     return out.getvalue()
 
 

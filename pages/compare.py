@@ -22,6 +22,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
         options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
         data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
     export = st.popover(text("export"), icon=":material/download:")
+    if view == "pictures":
+        with st.popover(text("cmp_sampling"), icon=":material/casino:"):
+            side_by_side.choose_sampling()
     several = data == comparing.ALL
     offered = list(cards) if several else by_data[data]
     with st.container(width="content"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from manigen import comparison, measures, weights
+from manigen import comparison, measures, samplers, weights
 from manigen.cards import Card
 from manigen.live.library import library
 from manigen.ui import comparing, measuring, report, scores
@@ -69,6 +69,34 @@ def test_the_ends_of_a_walk_are_called_by_class_or_else_by_row():
     rows = comparing.common_rows([digits])[[3, 5]]
     labels = digits.codes.labels[comparing.places(digits, rows)]
     assert comparing.walked(digits, tuple(rows), 0, "straight", 3).ends == tuple(str(label) for label in labels)
+
+
+def test_samples_are_drawn_by_the_sampler_asked_for_and_without_the_steepest(monkeypatch):
+    model, fits = library().open("mnist-fusion-2"), []
+    fit = samplers.fit
+    monkeypatch.setattr(samplers, "fit", lambda name, z: fits.append((name, len(z))) or fit(name, z))
+    own = comparing.sampled(model, 5, 1)
+    assert own.z.tolist() == model.generator.sample_codes(5, 1).tolist() and fits == []
+    shaken = comparing.sampled(model, 5, 1, "jitter")
+    trained_on = model.codes.z[model.codes.split == comparing.TRAIN]
+    assert shaken.z.tolist() == fit("jitter", trained_on).sample(5, 1).tolist() and shaken.x.shape == own.x.shape
+    calm = comparing.sampled(model, 5, 1, "jitter", 0.5)
+    assert calm.z.tolist() != shaken.z.tolist() and fits == [("jitter", len(trained_on))]
+    assert comparing.sampled(model, 5, 1).z.tolist() == own.z.tolist()  # its own is as it was, for everyone
+
+
+def test_how_samples_are_drawn_is_chosen_on_the_page_and_kept_in_the_link():
+    test = opened(models="mnist-fusion-2", sampler="jitter", reject="20")
+    assert not test.exception
+    assert next(box for box in test.selectbox if box.label == "Codes are drawn from").value == "jitter"
+    slider = next(slider for slider in test.slider if slider.label == "Leave out the steepest")
+    assert slider.value == 20
+    slider.set_value(35).run()
+    assert not test.exception and (link(test, "sampler"), link(test, "reject")) == ("jitter", "35")
+    next(box for box in test.selectbox if box.label == "Codes are drawn from").set_value("own").run()
+    assert "sampler" not in test.query_params and link(test, "reject") == "35"
+    odd = opened(models="mnist-fusion-2", sampler="nonsense", reject="999")
+    assert not odd.exception and "sampler" not in odd.query_params
 
 
 @pytest.mark.parametrize("seed", range(8))

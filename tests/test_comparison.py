@@ -135,6 +135,24 @@ def test_models_are_sorted_by_a_measure_best_first_and_without_a_figure_last(by,
             assert (None if cell is None else cell.value) == given
 
 
+def test_every_figure_of_features_names_them_with_their_hash_and_no_other_does():
+    facts = {**KNOWN["coverage"].facts, "features": True}
+    known = {**KNOWN, "coverage": Card("Coverage", "A sentence.", "Somebody 2000", "", facts=facts)}
+    one, other = "FD-LeNet 0123456789ab", "FD-LeNet ba9876543210"
+    cards = {
+        "a": card(coverage=0.8, features=one),
+        "b": card(coverage=0.9, sharpness=1.0, features=one),
+        "c": card(sharpness=1.1, features=other),
+    }
+    made = comparison.table(cards, known)
+    assert made.features == (one,)  # c has no figure that was taken in features
+    rows = list(csv.DictReader(io.StringIO(comparison.csv_text(made))))
+    assert {(row["measure"], row["features"]) for row in rows} == {("coverage", one), ("sharpness", "")}
+    fresh = {"c": {"coverage": 0.7, "coverage_n": 10, "features": other}}
+    assert comparison.table(cards, known, fresh).features == (one, other)
+    assert comparison.table(CARDS, KNOWN).features == ()
+
+
 def test_the_csv_holds_every_figure_in_full_and_survives_commas_and_quotes():
     known = {**KNOWN, "coverage": measure('Coverage, "all" of it', 1.0)}
     rows = list(csv.DictReader(io.StringIO(comparison.csv_text(comparison.table(CARDS, known)))))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -159,6 +161,31 @@ def test_the_train_page_offers_pictures_families_and_a_start(monkeypatch: pytest
     assert not test.exception
     (note,) = tmp_path.glob("owners/*/runs/*/about.json")
     assert '"family": "autoencoder"' in note.read_text(encoding="utf-8")
+
+
+def test_the_article_s_preset_proposes_its_own_length_and_batch_and_lets_them_be_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, needs_data: Callable[..., None]
+) -> None:
+    needs_data("mnist")
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path))
+    monkeypatch.setattr("manigen.workshop.pace.measure", lambda about, shape: 1234.0)
+    monkeypatch.setattr("manigen.workshop.host.Host.ensure", lambda self: None)
+    test = opened(ROOT / "pages" / "train.py", data_for="mnist", family="autoencoder")
+
+    def run_of() -> tuple[int, int]:
+        told = {slider.label: slider.value for slider in test.select_slider}
+        return told["How long: pictures seen"], told["Pictures in a step"]
+
+    assert run_of() == (300_000, 256)
+    next(box for box in test.selectbox if box.label == "preset").set_value("article").run()
+    assert run_of() == (3_000_000, 256) and any("50 rounds" in said.value for said in test.caption)
+    next(slider for slider in test.select_slider if slider.label == "Pictures in a step").set_value(128).run()
+    assert run_of() == (3_000_000, 128)
+    next(button for button in test.button if button.label == "Start training").click().run()
+    assert not test.exception and not test.error
+    (note,) = tmp_path.glob("owners/*/runs/*/about.json")
+    about = json.loads(note.read_text(encoding="utf-8"))
+    assert (about["images"], about["batch"], about["knobs"]) == (3_000_000, 128, {"preset": "article"})
 
 
 def test_a_map_still_to_come_is_made_when_one_s_model_is_opened_and_then_lies_in_its_folder(monkeypatch, tmp_path):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from manigen import datasets, paths, seeds
+from manigen import datasets, paths, samplers, seeds
 from manigen.checks import count
 from manigen.datasets import Images
 from manigen.errors import ManigenError
@@ -32,7 +33,8 @@ BLOCK = 4000  # training pictures compared at once: bounds the memory of a searc
 YARDSTICK = 200  # held-out pictures whose nearest training pictures say what distance is usual
 TEST, TRAIN = SPLITS.index("test"), SPLITS.index("train")
 LARGEST = 2**31 - 1
-_measuring = Lock()
+_measuring, _fitting = Lock(), Lock()
+_fitted: WeakKeyDictionary[Opened, dict[str, Any]] = WeakKeyDictionary()  # by model and name, samplers it does not own
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,26 @@ def reconstructed(opened: Opened, rows: Sequence[int]) -> Reconstructed:
     return Reconstructed(painted(opened, opened.codes.z[at]), opened.codes.error[at])
 
 
-def sampled(opened: Opened, n: int, seed: int) -> Sampled:
-    """Return n samples; the same seed gives the same ones."""
-    z = opened.generator.sample_codes(n, seed)
+def sampled(opened: Opened, n: int, seed: int, sampler: str = "", reject: float | None = None) -> Sampled:
+    """Return n samples; the same seed gives the same ones.
+
+    They are drawn by the `sampler` of that name, fitted to the codes of training pictures, or by the model's own;
+    `reject` is the share of draws, the steepest, that is left out, or the model's own.
+    """
+    other = fitted(opened, sampler) if sampler else None
+    z = opened.generator.sample_codes(n, seed, reject, other)
     return Sampled(z, painted(opened, z), opened.nearest.how_far(z))
+
+
+def fitted(opened: Opened, sampler: str) -> Any:
+    """Return the sampler of that name fitted to a model's codes of training pictures; made once for each model."""
+    codes = opened.codes
+    with _fitting:
+        known = _fitted.setdefault(opened, {})
+        if sampler not in known:
+            trained_on = codes.split == TRAIN
+            known[sampler] = samplers.fit(sampler, codes.z[trained_on] if trained_on.any() else codes.z)
+        return known[sampler]
 
 
 def walked(opened: Opened, rows: tuple[int, int] | None, seed: int, kind: str, frames: int = FRAMES) -> Walked:

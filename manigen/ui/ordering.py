@@ -136,7 +136,7 @@ def show(me: Owner) -> None:
     with third.container(border=True, height="stretch"):
         st.markdown(f"##### {text('trn_step_knobs')}")
         given = _knobs(family, card)
-        plan = _plan(data, card)
+        plan = _plan(data, card, str(given.get("preset", "")))
     _begin(me, data, family, card, given, plan)
 
 
@@ -226,23 +226,27 @@ class Plan:
     method: str
 
 
-def _plan(data: Data, card: Card) -> Plan:
+def _plan(data: Data, card: Card, preset: str = "") -> Plan:
+    """Show how a training is run, and return it; a `preset` with a recipe of its own proposes that."""
+    own = card.facts.get("recipes", {}).get(preset, {})
     usual = min(300_000, max(100_000, 20 * data.train))
-    default = min(BUDGETS, key=lambda budget: abs(budget - usual))
+    default = int(own["epochs"] * data.train) if own else min(BUDGETS, key=lambda budget: abs(budget - usual))
     images = st.select_slider(
         text("trn_budget"),
-        BUDGETS,
+        sorted({*BUDGETS, default}),
         default,
         format_func=lambda n: text("trn_pictures", n=n),
         help=text("trn_budget_help"),
-        key=f"budget:{data.name}",
+        key=f"budget:{data.name}{preset}",
     )
     rounds = images / max(1, data.train)
     st.caption(text("trn_rounds", n=f"{rounds:,.0f}" if rounds >= 10 else f"{rounds:,.1f}"))
+    if own:
+        st.caption(text("trn_own_recipe", n=own["epochs"], batch=own["batch"]))
     with st.expander(text("trn_more_run")):
-        batch_default = 64 if data.train < 5000 else 128 if data.train < 50_000 else 256
+        batch_default = own["batch"] if own else 64 if data.train < 5000 else 128 if data.train < 50_000 else 256
         batch = st.select_slider(
-            text("trn_batch"), BATCHES, batch_default, help=text("trn_batch_help"), key=f"batch:{data.name}"
+            text("trn_batch"), BATCHES, batch_default, help=text("trn_batch_help"), key=f"batch:{data.name}{preset}"
         )
         rate = st.select_slider(
             text("trn_rate"),

@@ -35,6 +35,7 @@ def page(looked: Mapping[str, Any], made: comparison.Table, heads: Mapping[str, 
         parts += [
             f"<h2>{_safe(text('cmp_measure'))}</h2>",
             table(made, titles),
+            f"<p class=faint>{_safe(features(made))}</p>",
             f"<h2>{_safe(text('cmp_panels'))}</h2><p class=faint>{_safe(text('cmp_panels_note'))}</p>",
             "<div class=panels>" + "".join(_panel(row, tags) for row in made.rows) + "</div>",
         ]
@@ -94,6 +95,11 @@ def table(made: comparison.Table, titles: list[str]) -> str:
         f"<div class=wide><table><thead><tr><th scope=col>{_safe(text('cmp_measure'))}</th>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def features(made: comparison.Table) -> str:
+    """Return the sentence that names what pictures were compared in, with its hash; "" where no figure needs it."""
+    return text("cmp_features", names=" · ".join(made.features)) if made.features else ""
 
 
 def _cell(cell: comparison.Cell | None) -> str:

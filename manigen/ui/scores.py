@@ -72,6 +72,7 @@ def show_measures(cards: Cards, chosen: Sequence[str]) -> None:
             "rows": [_row(row) for row in made.rows],
             "sort": state.from_link("sort"),
             "note": text("cmp_different_n") if _mixed_n(made) else None,
+            "features": report.features(made),
             "text": all_text(),
         },
         on_sort_change=_take_sort,

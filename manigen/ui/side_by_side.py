@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from manigen import comparison, weights
+from manigen import comparison, samplers, weights
 from manigen.errors import ManigenError
 from manigen.live.library import Opened, library
-from manigen.ui import cache, columns, comparing, components, report, scores, state, walks
+from manigen.ui import cache, columns, comparing, components, pickers, report, scores, state, walks
 from manigen.ui.text import all_text, card_text, text
 
 PATIENCE = 0.4  # seconds that the page waits for pictures before it goes on without them
+MOST_LEFT_OUT = 50  # per cent of the draws
+OWN = "own"  # stands for each model's own sampler
 Cards = Mapping[str, Mapping[str, Any]]
 
 
@@ -114,9 +116,10 @@ def pictures(cards: Cards, chosen: Sequence[str]) -> tuple[dict[str, Any], list[
     able = [name for name in opened if (opened[name].codes.split == comparing.TEST).any()]
     rebuilt = {name: ask("reconstructed", name, tuple(picked.tolist())) for name in able if len(picked)}
     walked = {name: ask("walked", name, ends if name in able else None, pair_seed, kind) for name in opened}
-    sampled = {name: ask("sampled", name, comparing.SAMPLES, seed) for name in opened}
+    drawn = (comparing.SAMPLES, seed, *sampling())
+    sampled = {name: ask("sampled", name, *drawn) for name in opened}
     wait_until([*rebuilt.values(), *walked.values(), *sampled.values()], PATIENCE)
-    near = {name: ask("met", name, comparing.SAMPLES, seed, cards[name]["data"].get("name", "")) for name in opened}
+    near = {name: ask("met", name, *drawn, cards[name]["data"].get("name", "")) for name in opened}
     waiting = [answer for part in (rebuilt, walked, sampled, near) for answer in part.values()]
 
     def cells(make: Any) -> dict[str, Any]:
@@ -141,7 +144,7 @@ def pictures(cards: Cards, chosen: Sequence[str]) -> tuple[dict[str, Any], list[
         {
             "key": "sampled",
             "title": text("cmp_sampled"),
-            "note": text("cmp_sampled_note"),
+            "note": _sampled_note(),
             "asks": True,
             "count": comparing.SAMPLES,
             "cells": {"real": _usual(data, near)}
@@ -174,6 +177,35 @@ def pictures(cards: Cards, chosen: Sequence[str]) -> tuple[dict[str, Any], list[
         "pending": sum(not answer.done() for answer in waiting),
     }
     return made, waiting
+
+
+def sampling() -> tuple[str, float | None]:
+    """Return which sampler the link asks for, "" for each model's own, and what share of the draws is left out."""
+    asked = state.from_link("sampler")
+    share = comparing.number(state.from_link("reject"))
+    return (asked if asked in samplers.cards() else ""), min(share, MOST_LEFT_OUT) / 100 or None
+
+
+def choose_sampling() -> None:
+    """Show what samples are drawn from, and how many of the steepest draws are left out."""
+    titles = {name: card_text(card.title) for name, card in samplers.cards().items()}
+    name = pickers.menu("sampler", [OWN, *titles], {OWN: text("cmp_sampler_own")} | titles)
+    st.caption(text("cmp_sampler_note") if name == OWN else card_text(samplers.card_of(name).sentence))
+    share = st.slider(
+        text("cmp_reject"), 0, MOST_LEFT_OUT, min(comparing.number(state.from_link("reject")), MOST_LEFT_OUT), 5,
+        format="%d %%", help=text("cmp_reject_help"), key="pick:reject",
+    )  # fmt: skip
+    state.to_link(sampler=None if name == OWN else name, reject=share or None)
+
+
+def _sampled_note() -> str:
+    name, share = sampling()
+    said = [text("cmp_sampled_note")]
+    if name:
+        said.append(text("cmp_sampled_by", sampler=card_text(samplers.card_of(name).title)))
+    if share:
+        said.append(text("cmp_sampled_less", share=round(100 * share)))
+    return text("cmp_gap").join(said)
 
 
 def _class(classes: Sequence[str], label: int) -> str:

@@ -13,10 +13,11 @@ class Measures {
     this.seq = 0;
     this.table = element("div", "mg-tablebox", [], { tabindex: 0, role: "region", "aria-label": this.text.cmp_table_label });
     this.note = element("p", "mg-tablenote", [], { hidden: "" });
+    this.features = element("p", "mg-tablenote", [], { hidden: "" });
     this.panels = element("div", "mg-panels");
     this.head = element("header", "mg-panelhead", [element("h3", "", [this.text.cmp_panels]), element("p", "", [this.text.cmp_panels_note])]);
     this.why = element("div", "mg-why", [], { popover: "auto", role: "dialog" });
-    this.root = element("div", "mg mg-measures", [this.table, this.note, this.head, this.panels, this.why]);
+    this.root = element("div", "mg mg-measures", [this.table, this.note, this.features, this.head, this.panels, this.why]);
     host.append(this.root);
   }
 
@@ -27,6 +28,8 @@ class Measures {
     this.drawTable();
     this.note.hidden = !data.note;
     this.note.textContent = data.note ?? "";
+    this.features.hidden = !data.features;
+    this.features.textContent = data.features;
     this.panels.replaceChildren(...data.rows.map((row) => this.panel(row)));
     if (held) this.root.querySelector(`[data-id="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
     this.root.dataset.sort = data.sort ?? "";
