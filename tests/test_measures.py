@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from manigen import measures
+from manigen import measures, weights
+from manigen.comparison import words
 from manigen.datasets import Images, lines
 from manigen.discovery import discover
 from manigen.errors import BadFile, BadInput, NotPossible, UnknownName
@@ -848,6 +852,9 @@ def test_interpolation_of_a_perfect_generator_is_nothing_along_the_circle_and_un
     found = measures.flat(measures.report(Turning(), None, test, only=["interpolation"]))
     assert found["mean_distance"] == found["interpolation"] < 1e-4  # every picture is a line, whichever the way
     assert found["smoothness"] > 0.05 and found["interpolation_kind"] == "straight"
+    for figure in ("mean_distance", "smoothness", "smoothness_median", "smoothness_standing"):
+        assert found[f"{figure}_n"] == 40
+    assert found["smoothness_real"] == found["smoothness_median_real"] == 0
     walker = measures.Walker(around, "circle")
     found = measures.flat(measures.report(Turning(), None, test, only=["interpolation"], walker=walker))
     assert found["smoothness"] < 0.02 and found["interpolation_kind"] == "circle" and found["interpolation_n"] == 40
@@ -868,6 +875,17 @@ def test_interpolation_is_a_fades_distance_and_jump_where_pixels_are_mixed():
 def test_interpolation_is_left_out_where_no_angle_is_known():
     test = lines.read("test", n=8)
     assert not measures.report(Turning(), None, test.x, only=["interpolation"])
+
+
+def test_the_figures_in_the_docs_are_those_on_the_cards():
+    docs = (Path(__file__).resolve().parents[1] / "docs" / "measures.md").read_text(encoding="utf-8")
+    table = re.findall(r"(?m)^\|.*", docs.split("## The models that ship")[1])
+    head, _, *rows = ([cell.strip(" `") for cell in line.strip("|").split("|")] for line in table)
+    figures = [weights.info(name)["measures"] for name in head[1:]]
+    assert len(figures) == 4 and len(rows) > 20
+    for name, *shown in rows:
+        assert shown == [words(card[name]) if name in card else "" for card in figures], name
+    assert all(card["features"].rpartition(" ")[2] in docs for card in figures)
 
 
 def test_smoothness_is_nothing_at_constant_speed_and_most_of_all_for_one_jump():

@@ -41,6 +41,7 @@ def measure(context: Context) -> Result:
 
     Beside it stand, as figures of their own: `mean_distance`, `smoothness`, its median, how many walks stand still
     (their angle changes by less than 1e-4, and they count for no smoothness), and the kind of path that was walked.
+    Each has its n; beside a smoothness stands 0, that of a real line which turns evenly from one end to the other.
     """
     pairs = min(WALKS, context.n // 2)
     x = context.real[: 2 * pairs]
@@ -54,9 +55,15 @@ def measure(context: Context) -> Result:
     beside = {
         "mean_distance": float(distance.mean()),
         "mean_distance_real": float(floor.mean()),
+        "mean_distance_n": pairs,
         "smoothness": float(speeds.mean()) if len(speeds) else 0.0,
+        "smoothness_real": 0.0,
+        "smoothness_n": len(speeds),
         "smoothness_median": float(np.median(speeds)) if len(speeds) else 0.0,
+        "smoothness_median_real": 0.0,
+        "smoothness_median_n": len(speeds),
         "smoothness_standing": standing,
+        "smoothness_standing_n": pairs,
         "interpolation_kind": context.walker.kind,
     }
     return Result(float(distance.mean()), float(floor.mean()), pairs, details={"beside": beside})

@@ -13,7 +13,7 @@ from manigen.measures._context import Context, Result
 
 card = Card(
     title="Parameters",
-    sentence="How many numbers the model learned in training: a larger one has it easier.",
+    sentence="How many numbers the model learned in training: a larger one has it easier; real pictures have none.",
     reference="Goodfellow, Bengio, Courville 2016, Deep Learning, chapter 6",
     link="https://www.deeplearningbook.org/contents/mlp.html",
     facts={"of": "generator", "unit": "numbers", "best": None, "needs": ("parameters",)},

@@ -16,7 +16,8 @@ from manigen.measures._context import Context, Result
 
 card = Card(
     title="Seconds for 1,000 pictures",
-    sentence="How long this machine takes to decode 1,000 codes; another machine takes another time.",
+    sentence="How long this machine takes to decode 1,000 codes; another machine takes another time, and real pictures "
+    "take none.",
     reference="Mytkowicz, Diwan, Hauswirth, Sweeney 2009, Producing Wrong Data Without Doing Anything Obviously Wrong!",
     link="https://doi.org/10.1145/1508244.1508275",
     knobs=(Knob("runs", 5, "How often it is timed; the median counts.", 1, 100),),
