@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from manigen import cli, files, maps, models, paths, projections, weights
+from manigen.figures import walks
 from manigen.projections import Map
 from manigen.training import Training, checkpoint
 from manigen.verbs import VERBS
@@ -426,6 +427,45 @@ def test_a_walk_is_a_film_or_a_strip(asked: Callable[..., dict[str, Any]], small
     assert film.n_frames == 21 and film.size == (112, 112) and film.info["duration"] == 100
     asked(*words, "--out", "walk.png", "--scale", 1)
     assert Image.open("walk.png").size == (17 * 9 - 1, 8)
+
+
+def test_several_walks_stand_side_by_side_in_films_and_on_the_page_as_the_page_hands_them_out(
+    asked: Callable[..., dict[str, Any]], small_model: Path
+) -> None:
+    words = ("walk", small_model, "--from", 3, "--to", 41, "--kind", "straight,graph", "--steps", 9)
+    told = asked(*words, "--beyond", 0.5, "--out", "walk.webp", "--scale", 2, "--there-and-back")
+    film = Image.open("walk.webp")
+    assert film.n_frames == 2 * 17 - 2 and film.size == (2 * (8 + walks.GAP + 8), 2 * (8 + 1 + walks.RAIL))
+    assert told["kind"] == "straight,graph" and set(told["walks"]) == {"straight", "graph"}
+    for numbers in told["walks"].values():
+        assert numbers["greatest_distance_past_the_ends"] > 0 and "Past its ends" in numbers["notes"][-1]
+    plain = asked(*words)["walks"]
+    assert all(plain[kind]["length"] == numbers["length"] for kind, numbers in told["walks"].items())
+    asked(*words, "--beyond", 0.5, "--out", "walk.html")
+    page = Path("walk.html").read_text()
+    assert page.count('"evenness"') == 2 and page.count("Past its ends this walk only goes on") == 2
+    asked(*words, "--beyond", 0.5, "--out", "walk.npz")
+    held = files.read_npz(Path("walk.npz"))
+    assert held["graph"].shape == held["straight"].shape == (17, 4) and held["at"][[0, 4, -1]].tolist() == [
+        -0.5,
+        0,
+        1.5,
+    ]
+
+
+def test_the_ends_of_a_walk_may_be_picture_files(
+    asked: Callable[..., dict[str, Any]], terminal: Terminal, small_model: Path
+) -> None:
+    generator, z = weights.load(small_model), weights.codes(small_model).z
+    picture = np.rint(255 * generator.decode(z[3:4])[0, 0]).astype(np.uint8)
+    Image.fromarray(picture).save("three.png")
+    words = ("--to", 41, "--kind", "straight", "--steps", 3, "--out", "walk.npz")
+    told = asked("walk", small_model, "--from", "three.png", *words)
+    assert told["from"] == "three.png" and told["to"] == 41
+    seen = generator.encode(picture[None, None].astype(np.float32) / 255)
+    assert np.allclose(files.read_npz(Path("walk.npz"))["ends"], [seen[0], z[41]], atol=1e-5)
+    status, _, err = terminal("walk", small_model, "--from", "four.png", *words)
+    assert status == 2 and "neither" in err and is_one_sentence(err)
 
 
 def test_an_mp4_is_written_or_refused_in_a_sentence(

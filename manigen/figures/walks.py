@@ -49,12 +49,18 @@ def film(
     return pictures.gif(frames, seconds, scale, there_and_back, kind.upper())
 
 
-def strips(walks: Sequence[np.ndarray], frames: int = FRAMES, beyond: float = 0.0, scale: int | None = None) -> bytes:
+def strips(
+    walks: Sequence[np.ndarray],
+    frames: int = FRAMES,
+    beyond: float = 0.0,
+    scale: int | None = None,
+    gap: int = GAP,
+) -> bytes:
     """Return decoded walks, each (k, c, h, w) in [0, 1], as one PNG: a row for each, `frames` pictures long."""
     from PIL import Image
 
     rows = [walk[np.linspace(0, len(walk) - 1, min(frames, len(walk))).round().astype(int)] for walk in walks]
-    sheet = pictures.sheet(np.concatenate(rows), len(rows[0]), GAP)
+    sheet = pictures.sheet(np.concatenate(rows), len(rows[0]), gap)
     if beyond:
         half = walks[0].shape[3] / 2 / sheet.width  # the first picture's middle is where the rail begins
         under = Image.fromarray(rail(sheet.width, beyond, margin=half)).convert(sheet.mode)

@@ -809,9 +809,9 @@ SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blan
     "The ends lie exactly opposite each other: of the many great circles between them one was chosen.": "两端恰好相对：它们之间有许多大圆，这里选了其中一个。",
     "The picture stays the same all along this walk.": "整段行走中图片都不变。",
     # past the ends
-    "Past its ends this walk only goes on as it left them; it stays near data, at most {far} × from them.": "越过两端之后，这段行走只是照离开时的方向继续；它仍在数据附近，离数据至多 {far} ×。",
-    "Past its ends this walk only goes on as it left them, up to {far} × from data, where few of them lie.": "越过两端之后，这段行走只是照离开时的方向继续，离数据远到 {far} ×，那里数据很少。",
-    "Past its ends this walk only goes on as it left them, up to {far} × from data: there the model is guessing.": "越过两端之后，这段行走只是照离开时的方向继续，离数据远到 {far} ×：在那里模型是在猜测。",
+    "Past its ends this walk only goes on as it left them; it stays near data, at most {far} × from them.": "越过两端之后，这段行走只是照离开时的方向继续；它仍在数据附近，离数据至多 {far} 倍。",
+    "Past its ends this walk only goes on as it left them, up to {far} × from data, where few of them lie.": "越过两端之后，这段行走只是照离开时的方向继续，离数据远到 {far} 倍，那里数据很少。",
+    "Past its ends this walk only goes on as it left them, up to {far} × from data: there the model is guessing.": "越过两端之后，这段行走只是照离开时的方向继续，离数据远到 {far} 倍：在那里模型是在猜测。",
     "Past its ends this walk only goes on as it left them; how far from data is not known without real codes.": "越过两端之后，这段行走只是照离开时的方向继续；没有真实编码，就不知道离数据有多远。",
     # fog
     "This model's fog comes from companions fitted to it: it is thicker far from data than near them in {apart} of cases.": "这个模型的雾来自为它拟合的同伴解码器：在 {apart} 的情形中，远离数据处的雾比数据附近更浓。",

@@ -91,7 +91,7 @@ def _pictures(given: Namespace, shape: tuple[int, int, int]) -> list[Images]:
 
     path, own = Path(given.images).expanduser(), is_own(given.images)
     if own and path.is_file() and path.suffix.lower() != ".zip":
-        return [_one_picture(path, shape, datasets.card_of(given.images).settings(given.data_knobs))]
+        return [one_picture(path, shape, datasets.card_of(given.images).settings(given.data_knobs))]
     if not own or not path.exists():
         return [datasets.load(given.images, given.split, **given.data_knobs)]
     found, wrong = [], None
@@ -105,7 +105,8 @@ def _pictures(given: Namespace, shape: tuple[int, int, int]) -> list[Images]:
     return found
 
 
-def _one_picture(path: Path, shape: tuple[int, int, int], settings: Mapping[str, object]) -> Images:
+def one_picture(path: Path, shape: tuple[int, int, int], settings: Mapping[str, object]) -> Images:
+    """Return the one picture of a file, made ready for a model of this shape (c, h, w); `BadFile` where it is none."""
     import numpy as np
 
     from manigen.datasets import Images

@@ -1,97 +1,178 @@
-"""walk MODEL --from I --to J [--via K ...] --out walk.gif: a walk between the model's codes, and its numbers."""
+"""walk MODEL --from I --to J [--via K ...] --out walk.gif: a walk between codes or pictures, and its numbers."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from manigen.errors import BadInput, NotPossible
-from manigen.verbs.base import WRITERS, Result, check_out, knobs, load, model, picture_options, write_pictures
+from manigen.verbs.base import SEEN_SIDE, STRIP, Result, check_out, knobs, load, model, picture_options, say
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from manigen.models import Generator
+    from manigen.paths import Walk
+    from manigen.weights import Codes
 
 help = "walk from one picture to another"
+FILES = (".gif", ".webp", ".mp4", ".png", ".html", ".npz")
 
 
 def options(parser: ArgumentParser) -> None:
     from manigen import paths
 
+    end = "row of the model's codes, or a picture file"
     parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
-    parser.add_argument("--from", dest="start", metavar="I", type=int, required=True, help="row of the model's codes")
-    parser.add_argument("--to", dest="end", metavar="J", type=int, required=True, help="row of the model's codes")
+    parser.add_argument("--from", dest="start", metavar="I", required=True, help=end)
+    parser.add_argument("--to", dest="end", metavar="J", required=True, help=end)
     parser.add_argument(
-        "--via", metavar="K", type=int, nargs="+", default=[], help="rows that the walk passes through on its way"
+        "--via", metavar="K", nargs="+", default=[], help="rows or pictures that the walk passes through on its way"
     )
     kinds = ", ".join(["geodesic", *paths.cards()])
     parser.add_argument(
         "--kind",
         default="geodesic",
-        help=f"one of {kinds} [geodesic: the best for this model], or one for each leg with + between",
+        help=f"one of {kinds} [geodesic: the best for this model], or one for each leg with + between; several, with "
+        "commas between, are walked side by side",
     )
-    parser.add_argument("--steps", type=int, default=65, help="how many pictures [65]")
+    parser.add_argument("--steps", type=int, default=65, help="how many pictures from end to end [65]")
     parser.add_argument("--even", action="store_true", help="equal steps change the picture equally")
     parser.add_argument(
-        "--out", help="the file to write: .gif, .mp4, .png or .webp (a strip), .html (a page with a slider), .npz"
+        "--beyond", type=float, default=0.0, metavar="SHARE", help="go on past both ends, by 0 to 1 of the length [0]"
+    )
+    parser.add_argument("--there-and-back", action="store_true", help="a film runs backwards again")
+    parser.add_argument(
+        "--out",
+        help="the file to write: .gif, .webp or .mp4 (films), .png (a strip), .html (a page with a slider), .npz",
     )
     picture_options(parser)
     knobs(parser, paths.cards())
 
 
 def run(given: Namespace) -> Result:
-    import numpy as np
-
     from manigen import companions, files, held_out, paths, weights
 
-    suffix = check_out(given.out, *WRITERS, ".mp4", ".html") if given.out else None
+    suffix = check_out(given.out, *FILES) if given.out else None
     generator = load(given.model)
     codes = weights.codes(model(given.model))
     apart = held_out.at_hand(weights.info(model(given.model))["data"], generator.shape)
-    rows = [given.start, *given.via, given.end]
-    for row in rows:
-        if not 0 <= row < len(codes):
-            raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {row}.")
-    kind = paths.kind_for(generator, given.kind)
-    if "fog" in kind.split(paths.MIX) and not companions.join(generator, codes, look=True):
+    words = [given.start, *given.via, given.end]
+    kinds = list(dict.fromkeys(paths.kind_for(generator, kind.strip()) for kind in given.kind.split(",")))
+    ends = [_end(word, generator, codes) for word in words]
+    if any("fog" in kind.split(paths.MIX) for kind in kinds) and not companions.join(generator, codes, look=True):
         raise NotPossible(
             f"Fog needs a model with several decoders, and {generator.name} has one: "
             f"python -m manigen fog {given.model} fits companions to it, once."
         )
-    found = paths.walk_through(
-        generator, list(codes.z[rows]), kind, given.steps, codes.taught, given.even, held_out=apart, **given.knobs
-    )
-    far = np.asarray(found.distance_to_data)
-    if suffix == ".npz":
-        files.write_npz(Path(given.out), {"codes": found.codes, "steps": found.steps, "distance_to_data": far})
-    elif suffix == ".html":
-        from manigen.figures.page import walk_page
-
-        titles = ", ".join(paths.cards()[name].title for name in found.kind.split(paths.MIX))
-        floor = None if apart is None else apart.floor(generator, codes)
-        facts = found.facts(floor, given.knobs.get("ruler", paths.base.PIXELS))
-        told = {"title": titles, "x": generator.decode(found.codes), "facts": facts, "note": " ".join(found.notes)}
-        title = f"{generator.name}: {' to '.join(map(str, rows))}"
-        files.write_bytes(Path(given.out), walk_page(title, "All pictures are generated.", [told]))
-    elif suffix:
-        write_pictures(given, generator.decode(found.codes))
+    cards = paths.cards()
+    owned = [{knob.name for part in kind.split(paths.MIX) for knob in cards[part].knobs} for kind in kinds]
+    found: dict[str, Walk] = {}
+    for kind, own in zip(kinds, owned, strict=True):
+        settings = {
+            name: value
+            for name, value in given.knobs.items()
+            if name in own or not any(name in other for other in owned)  # what no kind has is refused by the first
+        }
+        way = (ends, kind, given.steps, codes.taught, given.even)
+        found[kind] = paths.walk_through(generator, *way, held_out=apart, beyond=given.beyond, **settings)
+    floor = None if apart is None else apart.floor(generator, codes)
+    if suffix:
+        content = _file(suffix, given, generator, found, ends, floor)
+        files.write_bytes(Path(given.out), content)
+    rows = [int(word) if word.isdecimal() else word for word in words]
+    told = {kind: _numbers(walk, floor) for kind, walk in found.items()}
+    single = next(iter(told.values()))
     return {
         "model": generator.name,
-        "kind": found.kind,
-        "from": given.start,
-        "via": given.via,
-        "to": given.end,
-        "steps": len(found.codes),
-        "length": found.length,
-        "energy": found.energy,
-        "evenness": found.evenness,
-        "mean_distance_to_data": float(far.mean()),
-        "greatest_distance_to_data": float(far.max()),
-        **_told("held_out_distance", found.held_out_distance),
-        "held_out_floor": None if apart is None else apart.floor(generator, codes),
-        **_told("fog", found.fog),
-        "converged": found.converged,
-        "residual": found.residual,
-        "bridges": 0.0 if found.bridges is None else float(found.bridges.mean()),
-        "notes": list(found.notes),
+        "kind": ",".join(found),
+        "from": rows[0],
+        "via": rows[1:-1],
+        "to": rows[-1],
+        "steps": given.steps,
+        "beyond": given.beyond,
+        **(single if len(told) == 1 else {"walks": told}),
         "out": given.out,
+    }
+
+
+def _end(word: str, generator: Generator, codes: Codes) -> np.ndarray:
+    """Return the code (d,) of one end: a row of the model's codes, or a picture, encoded or looked for."""
+    from manigen import datasets, inversion
+    from manigen.verbs.encode import one_picture
+
+    if word.lstrip("-").isdecimal():
+        if not 0 <= int(word) < len(codes):
+            raise BadInput(f"{generator.name} comes with codes 0 to {len(codes) - 1:,}; there is no code {word}.")
+        return codes.z[int(word)]
+    path = Path(word).expanduser()
+    if not path.is_file():
+        raise BadInput(f"An end is a row of the model's codes or a picture file, and {word} is neither.")
+    x = one_picture(path, generator.shape, datasets.card_of("").settings({})).float()
+    if generator.encodes:
+        return generator.encode(x)[0]
+    say(f"looking for a code whose picture comes near to {path.name}")
+    return inversion.search(generator, x, codes.z).z[0]
+
+
+def _file(
+    suffix: str, given: Namespace, generator: Generator, found: Mapping[str, Walk], ends: list[np.ndarray], floor: Any
+) -> bytes:
+    """Return the walks as the content of a file, as the Interpolate page makes it."""
+    import numpy as np
+
+    from manigen import paths
+    from manigen.figures import walks
+    from manigen.figures.page import walk_page
+
+    first = next(iter(found.values()))
+    x = [generator.decode(walk.codes) for walk in found.values()]
+    scale = max(1, round(SEEN_SIDE / x[0].shape[2])) if given.scale is None else given.scale
+    if suffix == ".npz":
+        own = {"codes": first.codes, "steps": first.steps, "distance_to_data": np.asarray(first.distance_to_data)}
+        more = {"at": first.t, **(own if len(found) == 1 else {})}
+        return walks.archive({kind: walk.codes for kind, walk in found.items()}, ends, 0.0, more)
+    if suffix == ".png":
+        return walks.strips(x, STRIP, given.beyond, scale, gap=1)
+    if suffix != ".html":
+        kind = suffix.lstrip(".")
+        return walks.film(x, len(ends), given.there_and_back, kind, given.beyond, given.seconds, scale)
+    told = [
+        {
+            "title": ", ".join(paths.cards()[part].title for part in kind.split(paths.MIX)),
+            "x": pictures,
+            "facts": walk.facts(
+                floor, given.knobs.get("ruler", paths.base.PIXELS) if "pullback" in kind else paths.base.PIXELS
+            ),
+            "note": " ".join(walk.notes),
+        }
+        for (kind, walk), pictures in zip(found.items(), x, strict=True)
+    ]
+    names = " to ".join(Path(word).name for word in (given.start, *given.via, given.end))
+    return walk_page(f"{generator.name}: {names}", "All pictures are generated.", told, beyond=given.beyond)
+
+
+def _numbers(walk: Walk, floor: float | None) -> Result:
+    """Return what is measured of a walk, between its ends, and how far from data it gets past them."""
+    import numpy as np
+
+    far = np.asarray(walk.distance_to_data)
+    past = np.concatenate([far[: walk.past], far[len(far) - walk.past :]])
+    return {
+        "length": walk.length,
+        "energy": walk.energy,
+        "evenness": walk.evenness,
+        **_told("distance_to_data", walk.between(far)),
+        "greatest_distance_past_the_ends": float(past.max()) if walk.past else None,
+        **_told("held_out_distance", None if walk.held_out_distance is None else walk.between(walk.held_out_distance)),
+        "held_out_floor": floor,
+        **_told("fog", None if walk.fog is None else walk.between(walk.fog)),
+        "converged": walk.converged,
+        "residual": walk.residual,
+        "bridges": 0.0 if walk.bridges is None else float(walk.between(walk.bridges).mean()),
+        "notes": list(walk.notes),
     }
 
 
