@@ -280,7 +280,7 @@ def test_drawing_refuses_what_cannot_be_drawn() -> None:
 
 def idx(array: np.ndarray) -> bytes:
     head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return gzip.compress(head + array.tobytes())
+    return gzip.compress(head + array.tobytes(), mtime=0)
 
 
 @pytest.fixture
@@ -418,9 +418,9 @@ def test_a_mirror_with_other_content_is_not_believed(tiny, mirror) -> None:
         b"",
         b"no gzip",
         idx(np.zeros((4, 5, 7), np.uint8))[:-9],
-        gzip.compress(b"\0\0\x08"),
-        gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 4, 5, 7) + bytes(139)),
-        gzip.compress(b"\0\0\x0d\x03" + struct.pack(">3I", 4, 5, 7) + bytes(140)),
+        gzip.compress(b"\0\0\x08", mtime=0),
+        gzip.compress(b"\0\0\x08\x03" + struct.pack(">3I", 4, 5, 7) + bytes(139), mtime=0),
+        gzip.compress(b"\0\0\x0d\x03" + struct.pack(">3I", 4, 5, 7) + bytes(140), mtime=0),
         idx(np.zeros(140, np.uint8)),
     ],
 )
