@@ -909,6 +909,19 @@ def test_the_descent_straightens_a_bent_chain_in_a_few_steps_and_never_goes_up()
     assert np.array_equal(wild.z, bent)  # nothing but NaN around: it stays
 
 
+def test_a_chain_that_can_take_no_step_has_not_come_to_rest_whoever_moves_beside_it():
+    def energy(z, rows):  # one is long on its way; the other's energy does not fall where its slope says
+        inner = z[:, 1:-1]
+        value = np.where(rows == 1, 5.0, (inner**4).sum(axis=(1, 2)))
+        return value, 4 * inner**3, np.ones((len(z), z.shape[1] - 1))
+
+    chain = np.concatenate([[0.0], np.linspace(1, 2, 30), [0.0]])[None, :, None]
+    both = _descent.descend(energy, np.concatenate([chain, chain]), 60, 1e-9)
+    assert both.steps > 10
+    assert both.residual[1] == 1.0  # a step promises more than there is
+    assert np.array_equal(both.z[1], chain[0])
+
+
 def test_a_chain_without_energy_has_come_to_rest_and_nothing_overflows():
     def nothing(z, rows):  # as where steps are so short that their squares vanish
         return np.zeros(len(z)), np.full((len(z), z.shape[1] - 2, 2), 1e10), np.ones((len(z), z.shape[1] - 1))

@@ -38,7 +38,7 @@ class Found:
     """Chains (k, m + 1, d), their energies (k,), what is left to save of them (k,), and what the search has learned.
 
     The residual is the share of a chain's energy that one more step promises to save, or that the last five steps have
-    saved, whichever is less.
+    saved, whichever is less; of a chain that could not take those, the former, and 1 at most.
     """
 
     z: np.ndarray
@@ -66,7 +66,7 @@ def descend(
     moved = [] if moved is None else moved
     state = State(z, *energy(z, np.arange(len(z))))
     residual = np.full(len(z), np.inf)
-    values = [state.value]
+    values, went = [state.value], []
     step, stuck, done = 0, np.zeros(len(z), bool), np.zeros(len(z), bool)
     for step in range(most + 1):
         way = -_bent(state.stiff, state.gradient, moved)
@@ -75,9 +75,10 @@ def descend(
             plain = -_solved(state.stiff, state.gradient)
             way[astray], slope[astray] = plain[astray], np.einsum("kmd,kmd->k", plain, state.gradient)[astray]
         size = np.where(state.value > 1e-300, state.value, 1.0)  # what has no energy has none to save: see below
-        left = -slope / 2 / size
+        left = np.minimum(-slope / 2 / size, 1.0)
         if len(values) > FEW:
-            left = np.minimum(left, (values[-1 - FEW] - state.value) / size)
+            saved = np.where(np.all(went[-FEW:], axis=0), values[-1 - FEW] - state.value, np.inf)
+            left = np.minimum(left, saved / size)
         left[state.value <= 0] = 0.0
         left[~np.isfinite(state.value)] = np.inf
         residual[~done] = left[~done]  # a chain at rest stays so, and is as it would be were it alone
@@ -91,6 +92,7 @@ def descend(
         stuck = ~taken
         _learn(before, state, moved)
         values.append(state.value)
+        went.append(taken)
     return Found(state.z, state.value, residual, step, moved)
 
 
