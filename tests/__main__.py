@@ -1,8 +1,8 @@
 """`python3 -m tests`: everything that must hold, from a fresh clone with nothing but Python.
 
 Makes the virtual environment `.venv` (or MANIGEN_VENV) where it is not there, installs what the tests need, finds or
-installs a browser, and runs in turn: ruff, mypy, import-linter, pytest (rooms, contracts, pages), pytest (a real
-browser). What is given on the command line goes to pytest. The status is 0 only if all of them passed.
+installs a browser, and runs in turn: ruff, mypy, import-linter, pytest (rooms, contracts, pages, a real browser). What
+is given on the command line goes to pytest. The status is 0 only if all of them passed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / os.environ.get("MANIGEN_VENV", ".venv")
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-MOST = 4  # processes that test side by side: each holds more than a gigabyte
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -39,24 +38,8 @@ def main(arguments: list[str]) -> int:
     failed = [name for name, command in checks.items() if not told(name, command)]
     if failed:  # before pytest, whose summary is to be the last line
         print(f"Failed: {', '.join(failed)}.", flush=True)
-    return tested(arguments) or bool(failed)
-
-
-def tested(arguments: list[str]) -> int:
-    """Run pytest: first most of it, a process to each core; then the browser's and others that want all cores.
-
-    Whoever chooses among the tests or processes gets one run of pytest, as asked for.
-    """
-    pytest = [sys.executable, "-m", "pytest", *arguments]
-    if any(word.startswith(("-m", "-n", "-k", "-p", "tests", "manigen")) for word in arguments):
-        return subprocess.run(pytest, cwd=ROOT, check=False).returncode
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # processes share the cores, so none takes all of them
-    spread = ["-n", str(min(os.cpu_count() or 1, MOST)), "--dist", "loadfile", "-m", "not e2e and not alone"]
-    first = subprocess.run([*pytest, *spread], cwd=ROOT, env=alone, check=False).returncode
-    then = subprocess.run([*pytest, "-m", "e2e or alone"], cwd=ROOT, check=False).returncode
-    if first and not then:
-        print("These passed; of those before, some failed: see above.", flush=True)
-    return first or then
+    tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+    return tests or bool(failed)
 
 
 def inside_the_environment(arguments: list[str]) -> int:

@@ -31,7 +31,6 @@ from manigen.workshop import worker as work
 from manigen.workshop.host import Host
 from manigen.workshop.worker import Worker
 
-pytestmark = pytest.mark.alone  # a worker gives way to every process beside it
 KNOBS = {"dim": 4, "width": 8}
 
 
