@@ -7,7 +7,7 @@ and, where it is installed, pythae's trainer run in turn, several rounds, and me
 the same network, loss and Adam and nothing else: no average of the weights, no schedule, no named losses, no watch.
 
 Families: a step of each in units of the autoencoder's, batches of 64 in turn, one thread; the games are timed once all
-play. And by how much the memory of the process grows from the 100th step of each to the 400th.
+play. And by how much the memory of the process grows from the 50th step of each to the 200th.
 
 Lessons: an order goes through the workshop as the Train page's does. Digits: seconds until the map has formed, and how
 many of a point's five nearest on it share its class. MNIST: seconds, and what the samples measure.
@@ -151,9 +151,9 @@ def families() -> dict[str, Any]:
     runs = {name: steps_of(name) for name in sorted(names, key=lambda name: name != "autoencoder")}
     grown = {}
     for name, run in runs.items():
-        take(run, 100)
+        take(run, 50)
         early = memory_mb(os.getpid())
-        take(run, 300)
+        take(run, 150)
         grown[name] = memory_mb(os.getpid()) - early
     ratios: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
