@@ -66,7 +66,8 @@ def descend(
     moved = [] if moved is None else moved
     state = State(z, *energy(z, np.arange(len(z))))
     residual = np.full(len(z), np.inf)
-    values, went = [state.value], []
+    values = [state.value]
+    went: list[np.ndarray] = []  # who could take each step
     step, stuck, done = 0, np.zeros(len(z), bool), np.zeros(len(z), bool)
     for step in range(most + 1):
         way = -_bent(state.stiff, state.gradient, moved)
