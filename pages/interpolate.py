@@ -229,9 +229,7 @@ components.mount(
                 "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
                 "colour": offered.index(name),
                 "refines": walks.refines(spelled_kinds[kinds.index(name)]),
-                "ruler": None
-                if (by := walks.ruler_of(walks.knobs_of(name, told, legs))) is None
-                else turning.named(by),
+                "ruler": ruler(name),
                 "own": why if name == own else None,
             }
             for name in kinds
