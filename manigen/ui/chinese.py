@@ -450,7 +450,7 @@ CHINESE: dict[str, str] = {
     "cmp_sampling": "抽样",
     "choose_sampler": "编码抽取自",
     "cmp_sampler_own": "各模型自己的采样器",
-    "cmp_sampler_note": "每个模型自带图片测量结果最好的采样器；它的卡片说明了理由。",
+    "cmp_sampler_note": "每个模型都自带一个采样器；它的卡片说明是哪一个、为什么。",
     "cmp_reject": "舍去最陡的",
     "cmp_reject_help": "舍去解码器拉伸最厉害之处的抽样比例；图片群之间的杂物就在那里。大胆而罕见的图片也会一并舍去。",
     "cmp_sampled_by": "编码抽取自：{sampler}。",

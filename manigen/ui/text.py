@@ -463,7 +463,7 @@ ENGLISH: dict[str, str] = {
     "cmp_sampling": "Sampling",
     "choose_sampler": "Codes are drawn from",
     "cmp_sampler_own": "each model's own",
-    "cmp_sampler_note": "Each model comes with the sampler whose pictures measured best; its card says why.",
+    "cmp_sampler_note": "Each model comes with a sampler of its own; its card says which and why.",
     "cmp_reject": "Leave out the steepest",
     "cmp_reject_help": "The share of draws at which the decoder stretches most, which is where junk between groups of pictures lies. The bold and rare go with it.",
     "cmp_sampled_by": "Codes from: {sampler}.",
