@@ -440,7 +440,8 @@ def test_several_walks_stand_side_by_side_in_films_and_on_the_page_as_the_page_h
     for numbers in told["walks"].values():
         assert numbers["greatest_distance_past_the_ends"] > 0 and "Past its ends" in numbers["notes"][-1]
     plain = asked(*words)["walks"]
-    assert all(plain[kind]["length"] == numbers["length"] for kind, numbers in told["walks"].items())
+    for kind, numbers in told["walks"].items():  # the ends' own, but for what a batch of another size rounds
+        assert numbers["length"] == pytest.approx(plain[kind]["length"], rel=1e-5)
     asked(*words, "--beyond", 0.5, "--out", "walk.html")
     page = Path("walk.html").read_text()
     assert page.count('"evenness"') == 2 and page.count("Past its ends this walk only goes on") == 2
