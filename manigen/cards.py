@@ -52,6 +52,11 @@ class Knob:
         return parsed
 
 
+def weight(name: str, default: float, help: str, high: float) -> Knob:
+    """Return the knob of a loss term's weight, in [0, `high`]; at 0 the term is left out."""
+    return Knob(name, default, help, 0.0, high, log=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """The face of one idea: a title, one sentence for a student, where it comes from, and its knobs."""

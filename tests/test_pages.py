@@ -188,6 +188,26 @@ def test_the_article_s_preset_proposes_its_own_length_and_batch_and_lets_them_be
     assert (about["images"], about["batch"], about["knobs"]) == (3_000_000, 128, {"preset": "article"})
 
 
+def test_every_loss_term_has_a_slider_that_goes_down_to_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MANIGEN_HOME", str(tmp_path))
+    monkeypatch.setattr("manigen.workshop.pace.measure", lambda about, shape: 1234.0)
+    monkeypatch.setattr("manigen.workshop.host.Host.ensure", lambda self: None)
+    test = opened(ROOT / "pages" / "train.py", data_for="digits", family="fusion")
+    terms = ("adversarial", "distance", "isometry", "cycle", "code l2", "weight decay", "penalty")
+    sliders = {slider.label: slider for slider in test.select_slider if slider.label in terms}
+    assert set(sliders) == set(terms)
+    for slider in sliders.values():
+        assert float(slider.options[0]) == 0 and f"{slider.value:g}" in slider.options
+    sliders["distance"].set_value(0.0)
+    sliders["cycle"].set_value(0.5).run()
+    next(button for button in test.button if button.label == "Start training").click().run()
+    assert not test.exception and not test.error
+    (note,) = tmp_path.glob("owners/*/runs/*/about.json")
+    assert json.loads(note.read_text(encoding="utf-8"))["knobs"] == {"distance": 0.0, "cycle": 0.5}
+
+
 def test_a_map_still_to_come_is_made_when_one_s_model_is_opened_and_then_lies_in_its_folder(monkeypatch, tmp_path):
     from manigen import home, maps
     from manigen.live.fits import Fits

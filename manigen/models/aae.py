@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, weight
 from manigen.models import _terms
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder, Perceptron
@@ -28,8 +28,8 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        Knob("adversarial", 2.0, "How much the critic of codes is heard.", 0.0, 1000.0),
-        Knob("penalty", 0.1, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
+        weight("adversarial", 2.0, "How much the critic of codes is heard.", 1000.0),
+        weight("penalty", 0.1, "Weight r of the gradient penalties: calms the critic.", 1000.0),
     ),
     facts={"sampler": "normal", "prior": "normal", "losses": ("reconstruction", "forger", "critic", "penalty")},
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, Knob, weight
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
 
@@ -31,9 +31,9 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        Knob("between", 0.5, "How much the critic of half-way pictures is heard, per pixel.", 0.0, 100.0),
+        weight("between", 0.5, "How much the critic of half-way pictures is heard, per pixel.", 100.0),
         Knob("mix", 0.2, "Share g of the real picture in what the critic is told is not half-way.", 0.0, 1.0),
-        Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
+        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
         Knob("begin", 0.1, "Share of the training after which the critic is heard.", 0.0, 1.0),
     ),
     facts={

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, Knob, weight
 from manigen.errors import BadInput
 from manigen.models import _article, _terms
 from manigen.models.base import Generator, per_picture
@@ -36,9 +36,9 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
+        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
         Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
-        Knob("weight_decay", 1e-5, "Weight decay of the decoder.", 0.0, 0.1),
+        weight("weight_decay", 1e-5, "Weight decay of the decoder.", 0.1),
         Knob("preset", "none", "The founding article's own networks and terms.", choices=("none", "article")),
     ),
     facts={

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, Knob, weight
 from manigen.models import _terms, geometric
 from manigen.models._mixture import Mixture
 from manigen.models.networks import Encoder
@@ -41,11 +41,11 @@ card = Card(
     link="https://arxiv.org/abs/1512.09300",
     knobs=(
         *geometric.KNOBS,
-        Knob("adversarial", 0.3, "How hard the critic pulls at a picture, as a share of its error's pull.", 0.0, 100.0),
-        Knob("cycle", 0.0, "How strongly a painted picture must be read as the code it came from.", 0.0, 1000.0),
+        weight("adversarial", 0.3, "How hard the critic pulls at a picture, as a share of its error's pull.", 100.0),
+        weight("cycle", 0.0, "How strongly a painted picture must be read as the code it came from.", 1000.0),
         Knob("between", 0.8, "Share of the forged codes that lie between two others, not in the mixture.", 0.0, 1.0),
         Knob("begin", 0.4, "Share of the training after which the game begins.", 0.0, 1.0),
-        Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
+        weight("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 1000.0),
         Knob("components", 20, "How many bells the mixture of codes has.", 1, 500),
     ),
     facts={

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, weight
 from manigen.models import _terms
 from manigen.models.base import Generator
 from manigen.models.networks import DIM, WIDTH, Decoder, Encoder
@@ -29,7 +29,7 @@ card = Card(
     knobs=(
         DIM,
         WIDTH,
-        Knob("penalty", 0.5, "Weight r of the two gradient penalties: calms the critic.", 0.0, 1000.0),
+        weight("penalty", 0.5, "Weight r of the two gradient penalties: calms the critic.", 1000.0),
     ),
     facts={"sampler": "normal", "prior": "normal", "losses": ("forger", "critic", "penalty"), "learning_rate": 5e-4},
 )

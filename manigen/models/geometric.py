@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, Knob, weight
 from manigen.models import _terms
 from manigen.models._ensemble import Decoders
 from manigen.models.base import Generator, per_picture
@@ -30,11 +30,11 @@ KNOBS = (
     DIM,
     WIDTH,
     LAYOUT,
-    Knob("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 0.0, 100.0),
+    weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
     Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
-    Knob("weight_decay", 1e-5, "Weight decay of the decoder.", 0.0, 0.1),
-    Knob("distance", 20.0, "How strongly codes are asked to lie as far apart as their pictures.", 0.0, 10_000.0),
-    Knob("isometry", 2.0, "How strongly equal steps of codes are asked to be equal steps of pictures.", 0.0, 10_000.0),
+    weight("weight_decay", 1e-5, "Weight decay of the decoder.", 0.1),
+    weight("distance", 20.0, "How strongly codes are asked to lie as far apart as their pictures.", 10_000.0),
+    weight("isometry", 2.0, "How strongly equal steps of codes are asked to be equal steps of pictures.", 10_000.0),
     Knob("members", 5, "How many decoders learn; where they disagree, the model is guessing.", 1, 20),
 )
 

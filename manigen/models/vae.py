@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, weight
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
 
@@ -25,7 +25,7 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        Knob("beta", 1.0, "Weight of the KL term: high brings order and blur, low detail and holes.", 0.0, 100.0),
+        weight("beta", 1.0, "Weight of the KL term: high brings order and blur, low detail and holes.", 100.0),
     ),
     facts={
         "sampler": "normal",

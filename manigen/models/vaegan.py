@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, weight
 from manigen.models import _terms
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, WIDTH, Decoder, Encoder
@@ -31,10 +31,10 @@ card = Card(
     knobs=(
         DIM,
         WIDTH,
-        Knob("beta", 1.0, "Weight of the KL term: high brings order, low detail.", 0.0, 100.0),
-        Knob("features", 1.0, "Weight of the error in the critic's features.", 0.0, 100.0),
-        Knob("adversarial", 2.0, "How much the critic is heard.", 0.0, 1000.0),
-        Knob("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 0.0, 1000.0),
+        weight("beta", 1.0, "Weight of the KL term: high brings order, low detail.", 100.0),
+        weight("features", 1.0, "Weight of the error in the critic's features.", 100.0),
+        weight("adversarial", 2.0, "How much the critic is heard.", 1000.0),
+        weight("penalty", 1.0, "Weight r of the gradient penalties: calms the critic.", 1000.0),
     ),
     facts={
         "sampler": "normal",

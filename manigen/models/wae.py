@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from manigen.cards import Card, Knob
+from manigen.cards import Card, weight
 from manigen.models import _terms
 from manigen.models.base import Generator, per_picture
 from manigen.models.networks import DIM, LAYOUT, WIDTH, Decoder, Encoder
@@ -25,7 +25,7 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        Knob("match", 50.0, "How strongly the codes are asked to fill the bell.", 0.0, 10_000.0),
+        weight("match", 50.0, "How strongly the codes are asked to fill the bell.", 10_000.0),
     ),
     facts={"sampler": "normal", "prior": "normal", "losses": ("reconstruction", "discrepancy")},
 )

@@ -643,6 +643,8 @@ CHINESE: dict[str, str] = {
     "trn_colour": "彩色",
     "trn_data_about": "{n:,} 张图片，{side} 像素，{kind}",
     "trn_classes": "{n} 个类别",
+    "trn_weights": "各项损失的权重",
+    "trn_weights_zero": "设为 0 即去掉这一项。",
     "trn_more_knobs": "另外 {n} 个旋钮",
     "trn_budget": "时长：看过的图片数",
     "trn_budget_help": "每看一次图片就计一次。在一定程度内越多越好，用时也相应变长。",

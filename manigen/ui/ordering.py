@@ -15,7 +15,7 @@ from manigen.datasets import Images
 from manigen.errors import ManigenError
 from manigen.figures import losses, pictures
 from manigen.home import Owner
-from manigen.ui import state
+from manigen.ui import state, turning
 from manigen.ui.text import all_text, card_text, knob_text, text, told
 from manigen.workshop import pace, place
 from manigen.workshop.host import host
@@ -23,7 +23,7 @@ from manigen.workshop.host import host
 BUDGETS = (10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 600_000, 1_000_000, 2_000_000, 5_000_000)
 BATCHES = (16, 32, 64, 128, 256, 512)
 RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
-FIRST = ("dim", "width", "beta", "code_l2", "members")  # knobs that are in sight; the others lie behind "More"
+FIRST = ("dim", "width", "members")  # knobs that are in sight; the others lie behind titles
 METHODS = ("umap", "tsne", "pca")
 TITLES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 FACES = 32  # pictures of a data set's face
@@ -133,9 +133,10 @@ def show(me: Owner) -> None:
         st.caption(card_text(card.sentence))
         if st.button(text("trn_other_family"), icon=":material/category:", width="stretch"):
             st.dialog(text("trn_step_family"), width="large")(_family_dialog)(families, family)
+        given = _weights(family, card)
     with third.container(border=True, height="stretch"):
         st.markdown(f"##### {text('trn_step_knobs')}")
-        given = _knobs(family, card)
+        given |= _knobs(family, card)
         plan = _plan(data, card, str(given.get("preset", "")))
     _begin(me, data, family, card, given, plan)
 
@@ -185,10 +186,21 @@ def _family_dialog(families: dict[str, Card], current: str) -> None:
                 st.rerun()
 
 
+def _weights(family: str, card: Card) -> dict[str, Value]:
+    """Show the weights of a family's losses, below their drawing; return those that differ from their defaults."""
+    weights = [knob for knob in card.knobs if _is_weight(knob)]
+    if not weights:
+        return {}
+    with st.expander(text("trn_weights")):
+        turned = {knob.name: _knob(family, knob) for knob in weights}
+        st.caption(text("trn_weights_zero"))
+    return _changed(card, turned)
+
+
 def _knobs(family: str, card: Card) -> dict[str, Value]:
-    """Show a family's knobs; return those that differ from their defaults."""
-    near = [knob for knob in card.knobs if knob.name in FIRST][:3]
-    rest = [knob for knob in card.knobs if knob not in near]
+    """Show a family's other knobs; return those that differ from their defaults."""
+    near = [knob for knob in card.knobs if knob.name in FIRST]
+    rest = [knob for knob in card.knobs if knob not in near and not _is_weight(knob)]
     boxes = st.columns(len(near) or 1, gap="small")
     turned = {}
     for box, knob in zip(boxes, near, strict=False):
@@ -197,22 +209,26 @@ def _knobs(family: str, card: Card) -> dict[str, Value]:
     if rest:
         with st.expander(text("trn_more_knobs", n=len(rest))):
             turned |= {knob.name: _knob(family, knob) for knob in rest}
+    return _changed(card, turned)
+
+
+def _is_weight(knob: Knob) -> bool:
+    return knob.log and isinstance(knob.default, float)
+
+
+def _changed(card: Card, turned: dict[str, Value]) -> dict[str, Value]:
     defaults = card.settings()
     return {name: value for name, value in turned.items() if value != defaults[name]}
 
 
 def _knob(family: str, knob: Knob) -> Value:
-    key, label, said = f"knob:{family}:{knob.name}", knob_text(knob.name.replace("_", " ")), knob_text(knob.help)
-    if knob.choices:
-        at = knob.choices.index(knob.default)
-        return st.selectbox(label, knob.choices, at, key=key, help=said, format_func=lambda one: knob_text(str(one)))
-    if isinstance(knob.default, bool):
-        return st.toggle(label, knob.default, key=key, help=said)
-    whole = isinstance(knob.default, int)
-    kind: Any = int if whole else float
-    low, high = (None if bound is None else kind(bound) for bound in (knob.low, knob.high))
-    form: dict[str, Any] = {"step": 1} if whole else {"format": "%g"}
-    return st.number_input(label, low, high, kind(knob.default), key=key, help=said, **form)
+    prefix, label = f"knob:{family}", knob_text(knob.name.replace("_", " "))
+    if isinstance(knob.default, int) and not isinstance(knob.default, bool):  # often better typed than dragged to
+        low, high = (None if bound is None else int(bound) for bound in (knob.low, knob.high))
+        key, said = f"{prefix}:{knob.name}", knob_text(knob.help)
+        return int(st.number_input(label, low, high, knob.default, 1, key=key, help=said))
+    value: Value = turning.turn(prefix, knob, label=label)
+    return value
 
 
 @dataclass(frozen=True)

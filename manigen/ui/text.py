@@ -649,6 +649,8 @@ ENGLISH: dict[str, str] = {
     "trn_colour": "colour",
     "trn_data_about": "{n:,} pictures, {side} pixels, {kind}",
     "trn_classes": "{n} classes",
+    "trn_weights": "Weights of the losses",
+    "trn_weights_zero": "At 0 a term is left out.",
     "trn_more_knobs": "{n} more knobs",
     "trn_budget": "How long: pictures seen",
     "trn_budget_help": "Each picture counts every time it is seen. More is better up to a point, and takes as much longer.",

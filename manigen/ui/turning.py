@@ -11,9 +11,9 @@ from manigen.cards import Knob, Value
 from manigen.ui.text import card_text, knob_text
 
 
-def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
+def turn(prefix: str, knob: Knob, value: Value | None = None, label: str = "") -> Any:
     """Show one knob, at `value` or at its default, and return its value; widgets of one `prefix` are one set."""
-    label, key, help = f"`{knob.name}`", f"{prefix}:{knob.name}", knob_text(knob.help)
+    label, key, help = label or f"`{knob.name}`", f"{prefix}:{knob.name}", knob_text(knob.help)
     value = knob.default if value is None else value
     if knob.choices:
         index = list(knob.choices).index(value)
@@ -32,10 +32,10 @@ def turn(prefix: str, knob: Knob, value: Value | None = None) -> Any:
 def stops(knob: Knob, value: float) -> list[float]:
     """Return where a logarithmic knob stops: at all numbers of two digits from a hundredth of its default up, and here.
 
-    Its lowest, which may be 0, is a stop as well.
+    Its lowest, which may be 0, is a stop as well; where 0 is the default, 0.01 is the next.
     """
     low, high = float(knob.low or 0), float(knob.high or 0)
-    least = max(low, 10.0 ** math.floor(math.log10(float(knob.default) / 100)))
+    least = max(low, 10.0 ** math.floor(math.log10(float(knob.default or 1) / 100)))
     decades = range(math.floor(math.log10(least)), math.floor(math.log10(high)) + 1)
     fine = (float(f"{digits}e{decade - 1}") for decade in decades for digits in range(10, 100))
     return sorted({low, high, value, *(stop for stop in fine if least <= stop <= high)})
