@@ -177,7 +177,11 @@ def test_the_article_s_preset_proposes_its_own_length_and_batch_and_lets_them_be
         return told["How long: pictures seen"], told["Pictures in a step"]
 
     assert run_of() == (300_000, 256)
+    next(number for number in test.number_input if number.label == "dim").set_value(7).run()
     next(box for box in test.selectbox if box.label == "preset").set_value("article").run()
+    (dim,) = (number for number in test.number_input if number.label == "dim")
+    (pull,) = (slider for slider in test.select_slider if slider.label == "code l2")
+    assert (dim.value, dim.disabled) == (32, True) and (pull.value, pull.disabled) == (0.0, True)  # its own
     assert run_of() == (3_000_000, 256) and any("50 rounds" in said.value for said in test.caption)
     next(slider for slider in test.select_slider if slider.label == "Pictures in a step").set_value(128).run()
     assert run_of() == (3_000_000, 128)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 DIM = 32
+FIXED = {"dim": DIM, "layout": "flat", "code_l2": 0.0, "code_noise": 0.0, "weight_decay": 0.0}  # knobs it decides
 EPOCHS, BATCH = 50, 256  # how the article trained it: rounds of the pictures, pictures in a step
 SIDE = 28
 

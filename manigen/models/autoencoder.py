@@ -44,7 +44,7 @@ card = Card(
     facts={
         "sampler": "mixture",
         "losses": ("reconstruction", "code_l2"),
-        "recipes": {"article": {"epochs": _article.EPOCHS, "batch": _article.BATCH}},
+        "recipes": {"article": {"epochs": _article.EPOCHS, "batch": _article.BATCH, "fixed": _article.FIXED}},
     },
 )
 
@@ -74,7 +74,7 @@ class Model(Generator):
         if self.shape != (1, _article.SIDE, _article.SIDE):
             raise BadInput(f"The article's networks take 28x28 grey pictures, not {shape[1]}x{shape[2]} in {shape[0]}.")
         self.players, self.judge, self.epochs = ("model", "critic", "forger"), None, float(_article.EPOCHS)
-        self.fixed = {"dim": _article.DIM, "layout": "flat", "code_l2": 0.0, "code_noise": 0.0, "weight_decay": 0.0}
+        self.fixed = dict(_article.FIXED)
         self.encoder, self.decoder = _article.encoder(), _article.decoder()
         self.forger, self.critic = _article.Forger(), Encoder(shape, 1, width)
 

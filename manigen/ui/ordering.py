@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -191,44 +192,57 @@ def _weights(family: str, card: Card) -> dict[str, Value]:
     weights = [knob for knob in card.knobs if _is_weight(knob)]
     if not weights:
         return {}
+    fixed = _fixed(family, card)
     with st.expander(text("trn_weights")):
-        turned = {knob.name: _knob(family, knob) for knob in weights}
+        turned = {knob.name: _knob(family, knob, fixed) for knob in weights}
         st.caption(text("trn_weights_zero"))
-    return _changed(card, turned)
+    return _changed(card, turned, fixed)
 
 
 def _knobs(family: str, card: Card) -> dict[str, Value]:
     """Show a family's other knobs; return those that differ from their defaults."""
     near = [knob for knob in card.knobs if knob.name in FIRST]
     rest = [knob for knob in card.knobs if knob not in near and not _is_weight(knob)]
+    fixed = _fixed(family, card)
     boxes = st.columns(len(near) or 1, gap="small")
     turned = {}
     for box, knob in zip(boxes, near, strict=False):
         with box:
-            turned[knob.name] = _knob(family, knob)
+            turned[knob.name] = _knob(family, knob, fixed)
     if rest:
         with st.expander(text("trn_more_knobs", n=len(rest))):
-            turned |= {knob.name: _knob(family, knob) for knob in rest}
-    return _changed(card, turned)
+            turned |= {knob.name: _knob(family, knob, fixed) for knob in rest}
+    return _changed(card, turned, fixed)
 
 
 def _is_weight(knob: Knob) -> bool:
     return knob.log and isinstance(knob.default, float)
 
 
-def _changed(card: Card, turned: dict[str, Value]) -> dict[str, Value]:
+def _changed(card: Card, turned: Mapping[str, Value], fixed: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what was turned away from its default, but for what a preset fixes."""
     defaults = card.settings()
-    return {name: value for name, value in turned.items() if value != defaults[name]}
+    return {name: value for name, value in turned.items() if value != defaults[name] and name not in fixed}
 
 
-def _knob(family: str, knob: Knob) -> Value:
-    prefix, label = f"knob:{family}", knob_text(knob.name.replace("_", " "))
-    if isinstance(knob.default, int) and not isinstance(knob.default, bool):  # often better typed than dragged to
+def _knob(family: str, knob: Knob, fixed: Mapping[str, Value]) -> Value:
+    """Show one knob, or the value that the preset fixes it at; return its value."""
+    prefix, label, held = f"knob:{family}", knob_text(knob.name.replace("_", " ")), knob.name in fixed
+    value = fixed.get(knob.name, knob.default)
+    prefix += f":{value}" * held  # a widget of its own: what was typed before stands there again afterwards
+    if isinstance(value, int) and not isinstance(value, bool):  # often better typed than dragged to
         low, high = (None if bound is None else int(bound) for bound in (knob.low, knob.high))
         key, said = f"{prefix}:{knob.name}", knob_text(knob.help)
-        return int(st.number_input(label, low, high, knob.default, 1, key=key, help=said))
-    value: Value = turning.turn(prefix, knob, label=label)
-    return value
+        return int(st.number_input(label, low, high, value, 1, key=key, help=said, disabled=held))
+    turned: Value = turning.turn(prefix, knob, value, label, held)
+    return turned
+
+
+def _fixed(family: str, card: Card) -> Mapping[str, Value]:
+    """Return the knobs that the preset chosen for a family fixes, with their values."""
+    preset = str(st.session_state.get(f"knob:{family}:preset", ""))
+    fixed: Mapping[str, Value] = card.facts.get("recipes", {}).get(preset, {}).get("fixed", {})
+    return fixed
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,23 @@ from manigen.cards import Knob, Value
 from manigen.ui.text import card_text, knob_text
 
 
-def turn(prefix: str, knob: Knob, value: Value | None = None, label: str = "") -> Any:
+def turn(prefix: str, knob: Knob, value: Value | None = None, label: str = "", disabled: bool = False) -> Any:
     """Show one knob, at `value` or at its default, and return its value; widgets of one `prefix` are one set."""
-    label, key, help = label or f"`{knob.name}`", f"{prefix}:{knob.name}", knob_text(knob.help)
+    label = label or f"`{knob.name}`"
+    form: dict[str, Any] = {"key": f"{prefix}:{knob.name}", "help": knob_text(knob.help), "disabled": disabled}
     value = knob.default if value is None else value
     if knob.choices:
         index = list(knob.choices).index(value)
-        return st.selectbox(label, list(knob.choices), index, key=key, help=help, format_func=named)
+        return st.selectbox(label, list(knob.choices), index, format_func=named, **form)
     if isinstance(knob.default, bool):
-        return st.toggle(label, bool(value), key=key, help=help)
+        return st.toggle(label, bool(value), **form)
     assert knob.low is not None and knob.high is not None
     if isinstance(knob.default, int):
-        return st.slider(label, int(knob.low), int(knob.high), int(value), 1, key=key, help=help)
+        return st.slider(label, int(knob.low), int(knob.high), int(value), 1, **form)
     if knob.log:
-        return st.select_slider(label, stops(knob, float(value)), float(value), _short, key=key, help=help)
+        return st.select_slider(label, stops(knob, float(value)), float(value), _short, **form)
     step = 0.01 if knob.high - knob.low <= 6 else 0.1 if knob.high - knob.low <= 10 else 0.5
-    return st.slider(label, float(knob.low), float(knob.high), float(value), step, key=key, help=help)
+    return st.slider(label, float(knob.low), float(knob.high), float(value), step, **form)
 
 
 def stops(knob: Knob, value: float) -> list[float]:
