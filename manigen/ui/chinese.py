@@ -541,6 +541,7 @@ CHINESE: dict[str, str] = {
     "cmp_stopped": "已停止。测过的会保留，下次从那里继续。",
     "cmp_seconds": "{n} 秒",
     "cmp_minutes": "{n} 分钟",
+    "cmp_hours": "{n} 小时 {minutes} 分钟",
     "cmp_csv": "表格 (CSV)",
     "cmp_report": "报告（一页 HTML）",
     "cmp_report_help": "图片、表格和图合成一个文件，不联网也能打开。",

@@ -17,7 +17,7 @@ from manigen.errors import ManigenError
 from manigen.figures import losses, pictures
 from manigen.home import Owner
 from manigen.ui import state, turning
-from manigen.ui.text import all_text, card_text, knob_text, text, told
+from manigen.ui.text import all_text, card_text, duration, knob_text, text, told
 from manigen.workshop import pace, place
 from manigen.workshop.host import host
 
@@ -372,9 +372,5 @@ def _estimate(about: dict[str, Any], shape: tuple[int, int, int], images: int) -
 
 
 def _say_estimate(images: int, per_second: float) -> None:
-    seconds = images / per_second
-    time = (
-        text("cmp_seconds", n=max(1, round(seconds))) if seconds < 100 else text("cmp_minutes", n=round(seconds / 60))
-    )
     where = text("trn_cores_word", n=pace.cores())
-    st.markdown(text("trn_estimate", time=time, pace=round(per_second), device=where))
+    st.markdown(text("trn_estimate", time=duration(images / per_second), pace=round(per_second), device=where))

@@ -16,7 +16,7 @@ from manigen.discovery import discover
 from manigen.errors import ManigenError
 from manigen.live.library import library
 from manigen.ui import columns, comparing, components, measuring, report, state
-from manigen.ui.text import all_text, card_text, text
+from manigen.ui.text import all_text, card_text, duration, text
 
 NUMBERS = (1000, 2000, 10_000)  # pictures compared, to choose from
 TERMS = weights.SHIPPED.parent / "docs" / "ablation.json"
@@ -201,7 +201,7 @@ def _progress(run: measuring.Measuring) -> None:
         if run.over:
             st.rerun()
         bar, act = st.columns([4, 1], vertical_alignment="bottom")
-        left = "" if run.left is None else ", " + text("cmp_left", time=_duration(run.left))
+        left = "" if run.left is None else ", " + text("cmp_left", time=duration(run.left))
         said = text("cmp_measuring", model=run.model, what=run.what, done=run.done, of=run.of) + left
         bar.progress(min(1.0, run.done / max(1, run.of)), text("cmp_stopping") if run.stopping else said)
         if act.button(text("cmp_stop"), disabled=run.stopping, key="cmp:stop", width="stretch"):
@@ -209,10 +209,6 @@ def _progress(run: measuring.Measuring) -> None:
 
     with st.container(width="stretch"):
         look()
-
-
-def _duration(seconds: float) -> str:
-    return text("cmp_seconds", n=round(seconds)) if seconds < 100 else text("cmp_minutes", n=round(seconds / 60))
 
 
 # --- loss terms -------------------------------------------------------------------------------------------------------

@@ -554,6 +554,7 @@ ENGLISH: dict[str, str] = {
     "cmp_stopped": "Stopped. What was measured stays, and the next time goes on from there.",
     "cmp_seconds": "{n} s",
     "cmp_minutes": "{n} min",
+    "cmp_hours": "{n} h {minutes} min",
     "cmp_csv": "Table as CSV",
     "cmp_report": "Report as one HTML page",
     "cmp_report_help": "Pictures, table and panels in one file that opens anywhere, without a network.",
@@ -820,6 +821,16 @@ def text(key: str, **values: object) -> str:
     """Return the words for `key` in the present language, `{name}`s filled in from `values`."""
     sentence = _words()[key]
     return sentence.format(**values) if values else sentence
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes in words: in seconds below 100 of them, in minutes below 100, then in hours."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return text("cmp_seconds", n=max(1, round(seconds)))
+    if minutes < 100:
+        return text("cmp_minutes", n=minutes)
+    return text("cmp_hours", n=minutes // 60, minutes=minutes % 60)
 
 
 def all_text(encodes: bool = True) -> dict[str, str]:

@@ -5,7 +5,7 @@ import { Ends } from "./ends.js";
 import { Film } from "./film.js";
 import { live } from "./live.js";
 import { Looks } from "./looks.js";
-import { element, fill, icon, isDark, Notice, said } from "./parts.js";
+import { duration, element, fill, icon, isDark, Notice, said } from "./parts.js";
 import { imageOf } from "./picture.js";
 import { Transport } from "./transport.js";
 import { WalkMap } from "./walkmap.js";
@@ -214,7 +214,7 @@ class Interpolate {
       this.live.stop(`walk-${name}`);
     }];
     const words = [sketch ? text.walk_sketch_here : "", fill(text[`walk_stage_${stage}`], { percent: Math.round(100 * share) }),
-      left === null ? "" : fill(text.walk_left, { time: left < 100 ? fill(text.cmp_seconds, { n: Math.max(1, Math.ceil(left)) }) : fill(text.cmp_minutes, { n: Math.round(left / 60) }) })];
+      left === null ? "" : fill(text.walk_left, { time: duration(left, text) })];
     this.film.say(name, words.filter(Boolean).join(" "), "", stop);
   }
 

@@ -25,6 +25,14 @@ export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// How long something takes in words: in seconds below 100 of them, in minutes below 100, then in hours.
+export function duration(seconds, text) {
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 100) return fill(text.cmp_seconds, { n: Math.max(1, Math.round(seconds)) });
+  if (minutes < 100) return fill(text.cmp_minutes, { n: minutes });
+  return fill(text.cmp_hours, { n: Math.floor(minutes / 60), minutes: minutes % 60 });
+}
+
 // An English sentence as the page's language says it; as it is where none of `sayings` (English to other) fits.
 export function said(sentence, sayings) {
   for (const [english, other] of Object.entries(sayings)) {

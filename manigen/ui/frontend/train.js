@@ -3,7 +3,7 @@
 import { Curves, tidy } from "./curves.js";
 import { Forming } from "./forming.js";
 import { unpack } from "./live.js";
-import { element, fill, icon, isDark, Notice, said } from "./parts.js";
+import { duration, element, fill, icon, isDark, Notice, said } from "./parts.js";
 import { draw } from "./picture.js";
 
 const PAUSE = 500; // ms between two questions while it runs
@@ -328,10 +328,6 @@ async function columns(url) {
     else made[name] = new KINDS[dtype](buffer, start + offset, size);
   }
   return made;
-}
-
-export function duration(seconds, text) {
-  return seconds < 100 ? fill(text.cmp_seconds, { n: Math.max(1, Math.round(seconds)) }) : fill(text.cmp_minutes, { n: Math.round(seconds / 60) });
 }
 
 export default function mount(component) {
