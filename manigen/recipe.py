@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -168,34 +168,16 @@ class Run:
         rows = np.sort(seeds.numpy_stream(seed, 0).permutation(len(self.train))[: self.recipe.rows])
         rows = rows[rows < len(self.train) - kept]  # the codes that are kept, less those to measure by
         z = weights.in_half(generator.encode(self.train.take(rows).float()))
-        if kept < choice.FEWEST or len(names) < 2:
-            name = names[0] if len(names) == 1 else usual
-            generator.sampler = None if name == "normal" else samplers.fit(name, z, seed)
-            few = f"It is usual for this family; {kept:,} held-out pictures are too few to choose by."
-            return choice.Choice(name, reason="It was asked for." if len(names) == 1 else few)
-        candidates: dict[str, Any] = {}
-        for name in names:
-            progress(f"fitting the {name} sampler")
-            candidates[name] = samplers.fit(name, z, seed)
-        held_out = self.held_out
-
-        def score(sampler: Any) -> float:
-            progress("measuring a sampler on pictures not trained on")
-            generator.sampler = sampler
-            return measures.of_generator(generator, held_out, seed, ["frechet_distance"])["frechet_distance"]
-
-        chosen = choice.choose(candidates, score, z, generator.encode(held_out.float()), seed, "Frechet distance")
-        generator.sampler = None if chosen.name == "normal" else candidates[chosen.name]
-        return chosen
+        return choose_sampler(generator, z, self.held_out, names, usual, seed, progress)
 
     @property
     def held_out(self) -> Images:
-        """The last pictures of the train split: the model does not train on them, and choices are made by them."""
-        return self.train.take(np.arange(len(self.train) - self._held_out(), len(self.train)))
+        """The pictures of the train split that the model does not train on: choices are made by them."""
+        return kept_back(self.train)
 
     def _held_out(self) -> int:
         """How many pictures, the last of the train split, the model does not train on."""
-        return min(HELD_OUT, len(self.train) // 10)
+        return kept_of(len(self.train))
 
     def _trained(self) -> dict[str, Any]:
         """What the card says of the training."""
@@ -221,6 +203,50 @@ class Run:
                 "manigen": __version__,
             },
         }
+
+
+def kept_of(n: int) -> int:
+    """Return how many of n training pictures, the last, no model trains on: a tenth, `HELD_OUT` at most."""
+    return min(HELD_OUT, n // 10)
+
+
+def kept_back(train: Images) -> Images:
+    """Return the pictures of a train split that no model trains on: choices are made by them."""
+    return train.take(np.arange(len(train) - kept_of(len(train)), len(train)))
+
+
+def choose_sampler(
+    generator: Generator,
+    z: np.ndarray,
+    held_out: Images,
+    names: Sequence[str],
+    usual: str,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> choice.Choice:
+    """Give a generator the one of `names` that measures best on pictures it has not trained on, and return why.
+
+    They are fitted to codes `z` (n, d) and scored by the Frechet distance of what they paint to `held_out`, as
+    `choice.choose` does. Where there are too few of those to choose by, the `usual` one is taken.
+    """
+    if len(held_out) < choice.FEWEST or len(names) < 2:
+        name = names[0] if len(names) == 1 else usual
+        generator.sampler = None if name == "normal" else samplers.fit(name, z, seed)
+        few = f"It is usual for this family; {len(held_out):,} held-out pictures are too few to choose by."
+        return choice.Choice(name, reason="It was asked for." if len(names) == 1 else few)
+    candidates: dict[str, Any] = {}
+    for name in names:
+        progress(f"fitting the {name} sampler")
+        candidates[name] = samplers.fit(name, z, seed)
+
+    def score(sampler: Any) -> float:
+        progress("measuring a sampler on pictures not trained on")
+        generator.sampler = sampler
+        return measures.of_generator(generator, held_out, seed, ["frechet_distance"])["frechet_distance"]
+
+    chosen = choice.choose(candidates, score, z, generator.encode(held_out.float()), seed, "Frechet distance")
+    generator.sampler = None if chosen.name == "normal" else candidates[chosen.name]
+    return chosen
 
 
 def begin(

@@ -417,6 +417,30 @@ def add_figures(folder: str | Path, measured: Mapping[str, Any]) -> None:
         card["measures"] = dict(measured)
 
 
+def set_sampler(
+    folder: str | Path,
+    facts: Mapping[str, Any],
+    generator: Generator | None = None,
+    measured: Mapping[str, Any] | None = None,
+) -> None:
+    """Put on a finished model's card which sampler is its own, and why (`choice.Choice.facts`).
+
+    Where it is another than before, `generator` has it, and `measured` are the held-out figures with it.
+    """
+    folder = folder_of(folder)
+    with _changing_card(folder) as card:
+        for name in ("samplers", "samplers_copying"):
+            card.pop(name, None)
+        card |= facts
+        if generator is not None:
+            card["files"].pop(SAMPLER, None)
+            (folder / SAMPLER).unlink(missing_ok=True)
+            if generator.sampler is not None:
+                files.write_npz(folder / SAMPLER, generator.sampler.arrays())
+                card["files"][SAMPLER] = files.sha256(folder / SAMPLER)
+            card["measures"] = dict(measured or {})
+
+
 def add_map(folder: str | Path, method: str, fitted: Map) -> None:
     """Put a map that was still to come among those of a finished model, as its best."""
     folder = folder_of(folder)

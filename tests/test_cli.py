@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from manigen import cli, files, maps, models, paths, projections, weights
+from manigen import choice, cli, files, maps, models, paths, projections, weights
 from manigen.figures import walks
 from manigen.projections import Map
 from manigen.training import Training, checkpoint
@@ -467,6 +468,46 @@ def test_the_ends_of_a_walk_may_be_picture_files(
     assert np.allclose(files.read_npz(Path("walk.npz"))["ends"], [seen[0], z[41]], atol=1e-5)
     status, _, err = terminal("walk", small_model, "--from", "four.png", *words)
     assert status == 2 and "neither" in err and is_one_sentence(err)
+
+
+def test_a_model_s_sampler_is_chosen_by_measurement_and_its_card_says_why(
+    asked: Callable[..., dict[str, Any]], terminal: Terminal, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manigen.choice.FEWEST", 100)
+    mine = Path(shutil.copytree(small_model, "mine"))
+    before = {file.name: file.read_bytes() for file in mine.iterdir() if file.is_file()}
+    assert weights.info(mine)["sampler"] == "normal"
+    words = ("sampler", mine.absolute(), "--samplers", "normal,mixture")
+    told = asked(*words, "--dry")
+    assert told["before"] == "normal" and set(told["samplers"]) == {"normal", "mixture"}
+    assert {file.name: file.read_bytes() for file in mine.iterdir() if file.is_file()} == before
+    scores = {"normal": 3.0, "mixture": 2.0}
+    monkeypatch.setattr("manigen.choice.COPIES", 1.0)  # of 250 codes every mixture is
+    monkeypatch.setattr("manigen.choice.choose", _with_scores(scores))  # so that it changes, whatever the chip rounds
+    assert asked(*words)["sampler"] == "mixture"
+    card, generator = weights.info(mine), weights.load(mine.absolute())
+    assert card["sampler"] == "mixture" and card["samplers"] == scores and "is the lowest" in card["sampler_reason"]
+    assert type(generator.sampler).__module__ == "manigen.samplers.mixture"
+    assert card["measures"]["frechet_distance"] != json.loads(before["card.json"])["measures"]["frechet_distance"]
+    assert card["measures"]["reconstruction_mse"] == pytest.approx(
+        json.loads(before["card.json"])["measures"]["reconstruction_mse"], rel=1e-5
+    )
+    held = {name: (mine / name).read_bytes() for name in ("sampler.npz", "model.safetensors")}
+    assert asked(*words)["before"] == "mixture"  # again: nothing is made anew
+    assert {name: (mine / name).read_bytes() for name in held} == held
+    status, _, err = terminal("sampler", "mnist-gan")
+    assert status == 2 and "no encoder" in err and is_one_sentence(err)
+    status, _, err = terminal("sampler", mine.absolute(), "--samplers", "dice")
+    assert status == 2 and "mixture" in err and is_one_sentence(err)
+
+
+def _with_scores(scores: dict[str, float]) -> Callable[..., Any]:
+    real = choice.choose
+
+    def choose(candidates: dict[str, Any], score: Any, *rest: Any) -> Any:
+        return real(candidates, lambda sampler: next(scores[n] for n, c in candidates.items() if c is sampler), *rest)
+
+    return choose
 
 
 def test_an_mp4_is_written_or_refused_in_a_sentence(

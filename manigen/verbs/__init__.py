@@ -25,6 +25,7 @@ VERBS = (
     "map",
     "walk",
     "measure",
+    "sampler",
     "geodesic",
     "fog",
     "features",
