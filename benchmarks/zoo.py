@@ -1,6 +1,7 @@
 """The zoo: every family on the same pictures, the same network and the same budget, over several seeds.
 
     python -m benchmarks.zoo [--data digits] [--images 20000] [--seeds 3] [--families a,b] [--pythae] [--json]
+                             [--set distance=5,isometry=0.5] [--held-out] [--save docs/zoo.json]
 
 Each run is a recipe in a folder of its own below --out; what is finished there is not trained again, what was broken
 off goes on. The short run above takes minutes; the tables of docs/models.md are
@@ -9,7 +10,8 @@ off goes on. The short run above takes minutes; the tables of docs/models.md are
 
 Figures are held-out ones of the measures room, as mean and spread (half the range) over the seeds, beside their
 real-against-real value. With --pythae its VAE, WAE-MMD, RAE-L2 and VAE-GAN are trained beside, on the same networks,
-pictures and number of pictures (pip install pythae; it is in no requirements file).
+pictures and number of pictures (pip install pythae; it is in no requirements file). With --save every run's figures go
+into a file, beside those of other data sets, budgets and families that are in it.
 """
 
 from __future__ import annotations
@@ -54,36 +56,59 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--pythae", action="store_true", help="train pythae's models beside")
     parser.add_argument("--held-out", action="store_true", help=HELD_OUT)
+    parser.add_argument("--set", default="", metavar="KNOB=VALUE,...", help="knobs turned away from their defaults")
+    parser.add_argument("--save", help="a JSON file that the figures of every run are added to")
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     given = parser.parse_args(arguments)
     try:
-        rows = run(given)
+        found = run(given)
     except ManigenError as error:
         parser.error(str(error))
+    if given.save:
+        save(given, found)
+    rows = {family: summary(runs) for family, runs in found.items()}
     print(json.dumps(rows) if given.json else table(rows))
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Train and measure every family over every seed; return mean, spread and real value of each figure by family."""
+def run(given: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
+    """Train and measure every family over every seed; return the figures of each run by family."""
+    changes = dict(pair.split("=", 1) for pair in given.set.split(",") if "=" in pair)
+    variant = given.set if changes else "full"
     families = given.families.split(",") if given.families else [name for name in models.cards() if name != "forest"]
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seed in range(given.seeds):
         for family in families:
-            found[family].append(one(given, family, seed))
+            found[family].append(one(given, family, seed, changes, variant))
         if given.pythae:
             from benchmarks import zoo_pythae
 
             for name in zoo_pythae.MODELS:
                 found[f"pythae {name}"].append(zoo_pythae.one(given, name, seed, MEASURED))
-    return {family: summary(runs) for family, runs in found.items()}
+    return dict(found)
+
+
+def save(given: argparse.Namespace, found: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Put every run's figures into the file `given.save`: {"mnist, d = 16, ...": {family: {figure: [by seed]}}}."""
+    path = Path(given.save)
+    held = files.read_json(path) if path.is_file() else {}
+    judged = "the end of the train split" if given.held_out else "the test split"
+    of = f"{given.data}, d = {given.dim}, {given.images:,} pictures, {given.precision}, measured on {judged}"
+    rows = held.setdefault(of, {})
+    for family, runs in found.items():
+        name = f"{family}, {given.set}" if given.set else family
+        rows[name] = {figure: [run[figure] for run in runs if figure in run] for figure in (*MEASURED, "seconds")}
+        rows["real against real"] = {
+            figure: run[f"{figure}_real"] for run in runs for figure in MEASURED if f"{figure}_real" in run
+        }
+    files.write_json(path, held)
 
 
 def one(
     given: argparse.Namespace, family: str, seed: int, changes: Mapping[str, Any] | None = None, variant: str = "full"
 ) -> dict[str, Any]:
     """Train, or go on, or just read, one run, its knobs at their defaults but for `changes`; return its figures."""
-    marked = family if variant == "full" else f"{family}_without_{variant}"
+    marked = family if variant == "full" else f"{family}_{variant}" if "=" in variant else f"{family}_without_{variant}"
     folder = Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
     figures = folder.with_suffix(".held-out.json" if given.held_out else ".json")
     if figures.is_file():
