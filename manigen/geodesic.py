@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from manigen import files, measures, paths, seeds, weights
+from manigen import measures, paths, seeds, weights
 from manigen.errors import NotPossible
 from manigen.held_out import HeldOut
 from manigen.measures.sharpness import steep, steepness
@@ -46,6 +46,12 @@ RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
 
+
+def _fear(width: float, hill: float = 6.25) -> float:
+    """The fear with which slowness grows by `hill` with the squared distance to the nearest code, for bells so wide."""
+    return float(f"{hill * width**2:.2g}")
+
+
 NARROW = {"caution": 0.36, "bandwidth": 0.2}  # a fear with the narrow bell that serves the density geodesic best
 GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("straight", {}),
@@ -57,7 +63,7 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fog", {}),
     ("fog", NARROW),
     *(
-        ("density", {"fear": float(f"{hill * width**2:.2g}"), "bandwidth": width})
+        ("density", {"fear": _fear(width, hill), "bandwidth": width})
         for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
         for hill in (4.0, 6.25, 9.0)  # how steeply slowness grows with the squared distance to the nearest code
     ),
@@ -65,6 +71,10 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 QUICK = tuple(  # without what takes longest and was never the best where it was measured
     (kind, knobs) for kind, knobs in GRID if kind != "fog" and (kind != "pullback" or knobs == {"ruler": PIXELS})
+)
+BRIEF = (  # for a model that was only just trained: half a minute of one core
+    *(one for one in QUICK if one[0] != "density"),
+    *(("density", {"fear": _fear(width), "bandwidth": width}) for width in (0.15, 0.25, 0.4, 0.6)),
 )
 SEARCHED = ("density", "fog", "pullback")
 
@@ -242,7 +252,9 @@ def choose(
 
 
 def able(generator: Any, kind: str, knobs: Mapping[str, Any]) -> bool:
-    """Say whether a model can walk a kind so: fog takes an ensemble, a ruler what it measures with."""
+    """Say whether a model can walk a kind so: fog takes an ensemble, a ruler what it measures with, both a gradient."""
+    if kind in ("fog", "pullback") and not getattr(generator, "differentiable", True):
+        return False
     if kind == "fog":
         return paths.members_of(generator) is not None
     return knobs.get("ruler", PIXELS) in {PIXELS, *paths.rulers_of(generator)}
@@ -291,5 +303,5 @@ def _better(told: Mapping[str, Any], than: Mapping[str, Any], chosen: bool) -> b
 
 def write(folder: str | Path, facts: Mapping[str, Any]) -> None:
     """Put the choice on the card of the model in `folder`; its files stay as they are."""
-    place = weights.folder_of(folder) / weights.CARD
-    files.write_json(place, {**files.read_json(place), **facts})
+    with weights.changing_card(folder) as card:
+        card |= facts

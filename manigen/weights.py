@@ -401,10 +401,11 @@ def soon(wanted: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 @contextmanager
-def _changing_card(folder: Path) -> Iterator[dict[str, Any]]:
+def changing_card(name_or_folder: str | Path) -> Iterator[dict[str, Any]]:
     """Give a finished model's card, and write what becomes of it; whoever else wants to change it waits."""
     import filelock
 
+    folder = folder_of(name_or_folder)
     with filelock.FileLock(folder / f".{CARD}.lock", timeout=60):
         card = info(folder)
         yield card
@@ -413,7 +414,7 @@ def _changing_card(folder: Path) -> Iterator[dict[str, Any]]:
 
 def add_figures(folder: str | Path, measured: Mapping[str, Any]) -> None:
     """Put held-out figures on the card of a finished model."""
-    with _changing_card(folder_of(folder)) as card:
+    with changing_card(folder) as card:
         card["measures"] = dict(measured)
 
 
@@ -428,7 +429,7 @@ def set_sampler(
     Where it is another than before, `generator` has it, and `measured` are the held-out figures with it.
     """
     folder = folder_of(folder)
-    with _changing_card(folder) as card:
+    with changing_card(folder) as card:
         for name in ("samplers", "samplers_copying"):
             card.pop(name, None)
         card |= facts
@@ -445,7 +446,7 @@ def add_map(folder: str | Path, method: str, fitted: Map) -> None:
     """Put a map that was still to come among those of a finished model, as its best."""
     folder = folder_of(folder)
     about, file = _write_map(folder, method, fitted), f"maps/{method}.npz"
-    with _changing_card(folder) as card:
+    with changing_card(folder) as card:
         card["maps"] = {method: about, **card["maps"]}
         card["files"][file] = files.sha256(folder / file)
         card[TO_COME] = [other for other in card.get(TO_COME, ()) if other != method]

@@ -54,6 +54,13 @@ def test_where_data_lie_on_a_circle_the_way_along_it_is_chosen_and_the_card_says
     assert np.array_equal(way.codes, paths.walk(model, *codes.z[:2], "density", codes=codes.taught, **knobs).codes)
 
 
+def test_what_has_no_gradient_is_walked_in_the_kinds_that_need_none():
+    model, codes, test = circle(200)
+    model.differentiable = False
+    told = geodesic.choose(geodesic.ground(model, codes, test, pairs=5))
+    assert set(told["walks"]["kinds"]) == {"straight", "great_circle", "graph", "density"}
+
+
 def test_the_distance_to_held_out_pictures_is_that_of_a_slow_twin():
     model, codes, test = circle(200)
     on = geodesic.ground(model, codes, test, pairs=5)

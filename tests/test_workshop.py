@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 
-from manigen import cli, files, home, weights
+from manigen import cli, files, geodesic, home, weights
 from manigen.datasets import own
 from manigen.errors import BadInput, UnknownName
 from manigen.recipe import Run
@@ -37,6 +37,14 @@ KNOBS = {"dim": 4, "width": 8}
 @pytest.fixture(autouse=True)
 def _a_home_for_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MANIGEN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> tuple:
+    """Let models trained here be walked in two kinds only, and give the kinds they are walked in otherwise."""
+    whole = geodesic.BRIEF
+    monkeypatch.setattr(geodesic, "BRIEF", whole[:2])
+    return whole
 
 
 def put(who: str = "me", images: int = 2000, **changes) -> Order:
@@ -165,6 +173,30 @@ def test_a_model_can_be_opened_before_it_is_measured_and_its_slow_map_is_still_t
     assert (list(card["maps"]), card[weights.TO_COME]) == (["pca"], ["umap"])
     assert card["measures"]["reconstruction_mse"] > 0
     assert "--maps umap,pca" in card["command"]
+
+
+def test_a_finished_model_has_a_geodesic_of_its_own_chosen_on_pictures_it_kept_back(monkeypatch, brief) -> None:
+    monkeypatch.setattr(geodesic, "BRIEF", brief)
+    order = put()
+    serve_all()
+    card = weights.info(order.model)
+    kinds = card["walks"]["kinds"]
+    assert card["geodesic"] in kinds and set(kinds) == {"straight", "great_circle", "graph", "pullback", "density"}
+    assert "kept back" in card["geodesic_reason"] and card["walks"]["pairs"] == geodesic.PAIRS
+    assert weights.load(order.model).geodesic == card["geodesic"]
+    assert card["measures"]["reconstruction_mse"] > 0  # what was there before stays
+
+
+def test_who_waits_does_not_wait_for_another_s_model_to_be_walked_in(monkeypatch) -> None:
+    first, second = put("one"), put("two")
+    monkeypatch.setattr(work, "TURN_S", 1e9)
+    serve_all()
+    told = {order.owner.name: weights.info(order.model) for order in (first, second)}
+    assert all(card["measures"] for card in told.values())
+    assert sorted("geodesic" in card for card in told.values()) == [
+        False,
+        True,
+    ]  # the last one's, whom nobody waits for
 
 
 def test_a_server_that_goes_while_a_model_is_measured_costs_nothing_of_it(monkeypatch) -> None:

@@ -136,6 +136,7 @@ TOLD: dict[str, str] = {
     "fitting the {name} sampler": "正在拟合采样器 {name}",
     "measuring a sampler on pictures not trained on": "正在用未参与训练的图片测量采样器",
     "measuring on held-out pictures": "正在用留出的图片测量",
+    "choosing its kind of path": "正在为它选择合适的路径",
     "writing the model": "正在写入模型",
     # a training that goes wrong
     "The {player}'s loss became {value} after {n} pictures; a smaller learning rate or a smaller weight of its terms usually cures it.": "看过 {n} 张图片后，{player} 的损失变成了 {value}；减小学习率或减小它各项的权重通常能解决。",

@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from manigen import home, models, weights
-from manigen.errors import ManigenError
+from manigen import geodesic, home, models, weights
+from manigen.errors import ManigenError, NotPossible
 from manigen.recipe import Recipe, Run, begin
 from manigen.training import Diverged, Step
 from manigen.workshop import orders as desk
@@ -259,9 +259,21 @@ class Turn:
             run.ship(stage, quick=True)
             self.told.say(opens_s=round(time.monotonic() - began, 1))
         run.measure(stage)
+        if not self.worker.others_wait(self.order):
+            self.walk(run, stage)
         self.told.say(
             state=DONE, stage=None, remaining=0, finished=time.time(), finishing_s=round(time.monotonic() - began, 1)
         )
+
+    def walk(self, run: Run, stage: Callable[[str], None]) -> None:
+        """Choose the model's geodesic, where it has codes enough of pictures that are held out."""
+        stage("choosing its kind of path")
+        generator, codes = weights.load(run.out), weights.codes(run.out)
+        with suppress(NotPossible):
+            on = geodesic.ground(generator, codes, run.train, kept_back=True)
+            shown = geodesic.ground(generator, codes, run.test)
+            found = geodesic.choose(on, shown, lambda words: stage("choosing its kind of path"), geodesic.BRIEF)
+            geodesic.write(run.out, found)
 
 
 class Told:
