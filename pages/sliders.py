@@ -12,7 +12,7 @@ from manigen import attributes
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
-from manigen.ui import cache, components, pickers, state, upload
+from manigen.ui import cache, components, pickers, state, upload, walks
 from manigen.ui import directions as room
 from manigen.ui.text import all_text, text
 
@@ -34,7 +34,7 @@ def start_at(code: np.ndarray) -> None:
 
 
 def begin() -> None:
-    """Find the code that the sliders start at: a new link's, this session's, or the real code nearest to the mean."""
+    """Find the code that the sliders start at: a new link's, this session's, or a typical one near the middle."""
     start = st.session_state.get("sliders:start", {"model": None, "code": None})
     spelled = state.from_link("code")
     if start["model"] == model and spelled in (None, start["code"]):
@@ -45,8 +45,7 @@ def begin() -> None:
         except ManigenError as problem:
             if start["model"] in (None, model):
                 st.warning(str(problem))
-    mean = opened.codes.z.mean(axis=0, dtype=np.float64)
-    start_at(opened.codes.z[opened.nearest.find(mean)[0][0, 0]])
+    start_at(opened.codes.z[walks.central(opened)])
 
 
 def keep_code() -> None:

@@ -63,6 +63,15 @@ def test_typical_code_is_the_nearest_to_its_class_median() -> None:
     assert walks.typical(codes, 1) == slow
 
 
+def test_sliders_begin_at_a_typical_code_and_not_in_the_empty_middle() -> None:
+    far = codes_of([0] * 20 + [1] * 20 + [2] * 20)
+    assert walks.central(opened(far)) == walks.typical(far, 1)  # the class in the middle
+    z = np.concatenate([far.z[:20], far.z[40:], [[0.5] * DIM, [3.0] * DIM]]).astype(np.float32)
+    z[:12] = 6.1 + 0.01 * z[:12]  # a crowd, far from the lonely code in the middle
+    without = replace(far, z=z, labels=np.full(len(z), -1), split=np.zeros(len(z), int), rows=np.arange(len(z)))
+    assert walks.central(opened(without)) < 12
+
+
 def test_typical_code_of_a_class_without_codes_is_refused_in_words() -> None:
     with pytest.raises(BadInput, match="choose another"):
         walks.typical(codes_of([0, 0, 1]), 2)

@@ -164,6 +164,22 @@ def typical(codes: Codes, label: int) -> int:
     return int(rows[np.square(z - np.median(z, axis=0)).sum(axis=1).argmin()])
 
 
+def central(opened: Opened) -> int:
+    """Return the row of a real code to begin at: of the classes' `typical` codes the one nearest to the mean of all.
+
+    What lies in the very middle belongs to no class, and its picture looks like nothing. Without classes it is the code
+    whose tenth neighbour is nearest, of a thousand.
+    """
+    codes = opened.codes
+    if labels := present(codes):
+        rows = np.array([typical(codes, label) for label in labels])
+        away = np.square(codes.z[rows] - codes.z.mean(axis=0, dtype=np.float64)).sum(axis=1)
+    else:
+        rows = np.linspace(0, len(codes) - 1, min(len(codes), 1000)).astype(int)
+        away = opened.nearest.find(codes.z[rows], k=min(11, len(codes)))[1][:, -1]
+    return int(rows[away.argmin()])
+
+
 def present(codes: Codes) -> list[int]:
     """Return the labels that codes have, in order; those without a class are left out."""
     return [int(label) for label in np.unique(codes.labels[codes.labels >= 0])]
