@@ -26,7 +26,7 @@ FARTHEST = 1.0  # of the walk, past either end
 
 
 def count(beyond: Any, steps: int) -> int:
-    """Return how many of a walk's steps come nearest to `beyond` of it, none below half a one; `BadInput` where that is no share in [0, 1]."""
+    """Return how many whole steps of a walk come nearest to `beyond` of it; `BadInput` for no share in [0, 1]."""
     number = isinstance(beyond, int | float | np.integer | np.floating) and not isinstance(beyond, bool)
     if not (number and math.isfinite(beyond) and 0 <= beyond <= FARTHEST):
         raise BadInput(f"A walk goes beyond its ends by 0 to {FARTHEST:g} of its length, not by {beyond!r}.")
