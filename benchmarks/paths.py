@@ -1,11 +1,12 @@
 """Walks: how long the graph, the density geodesic and the pull-back geodesic take, and how low the latter gets.
 
     python -m benchmarks.paths [--model mnist-autoencoder] [--pairs 5] [--repetitions 5] [--seed 0]
-        [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 3] [--json]
+        [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 5] [--json]
 
 On a model, between held-out codes, the graph of its training codes built beforehand and its building timed:
 
-* one query of the graph, one density geodesic, one pull-back geodesic: its first sketch, and to rest;
+* one query of the graph, one density geodesic, one pull-back geodesic: its first sketch, and to rest; and one with
+  fog, where the model has several decoders;
 * `--together` pull-back geodesics in one search against one alone;
 * ours against a reference: the lowest of three runs of Adam of `--long` steps each, begun at the straight line, at the
   graph path and at ours, for `--long-pairs` pairs;
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--long", type=int, default=10_000, help="steps of the reference")
     parser.add_argument("--long-pairs", type=int, default=3, help="pairs that the reference is run for")
     parser.add_argument("--codes", type=int, default=60_000, help="codes of the large graph")
-    parser.add_argument("--stochman-pairs", type=int, default=3, help="pairs that stochman walks on the model")
+    parser.add_argument("--stochman-pairs", type=int, default=5, help="pairs that stochman walks on the model")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
     try:
@@ -121,6 +122,8 @@ class Bench:
             "pullback_coarse": {"coarse": True},
             "pullback_converged": {},
         }
+        if (members := paths.members_of(self.generator)) is not None:
+            kinds |= {"fog": {"kind": "fog", "members": members}}
         starts, ends = self.ends(self.pairs)
         found: dict[str, Any] = {"model": self.name, "codes": len(self.near.z), "pairs": self.pairs}
         found |= {"seed": self.seed, "graph_build_ms": self.built}
