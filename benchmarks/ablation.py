@@ -1,9 +1,11 @@
 """The fusion with each of its terms off: which number does a term move, and by how much?
 
-    python -m benchmarks.ablation [--data mnist] [--images 150000] [--seeds 3] [--save docs/ablation.json]
+    python -m benchmarks.ablation [--data mnist] [--images 150000] [--seeds 3] [--save docs/ablation.json] [--fog]
 
 Every variant sees the same pictures in the same order from the same first weights. A term earns its place when the
-number it is there for gets worse without it by more than the spread over the seeds.
+number it is there for gets worse without it by more than the spread over the seeds. With --fog it is asked what the
+decoders' disagreement means: how much of the first one's pictures' variance the others miss at held-out codes, and how
+often they disagree more far away from all data.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 from typing import Any
 
 from benchmarks import zoo
-from manigen import files
+from manigen import companions, files, weights
 from manigen.errors import ManigenError
 
 OFF: dict[str, dict[str, float]] = {  # what each variant changes
@@ -24,6 +26,8 @@ OFF: dict[str, dict[str, float]] = {  # what each variant changes
     "isometry": {"isometry": 0.0},
     "cycle": {"cycle": 0.0},
     "code_noise": {"code_noise": 0.0},
+    "code_l2": {"code_l2": 0.0},
+    "weight_decay": {"weight_decay": 0.0},
     "ensemble": {"members": 1},
 }
 
@@ -39,11 +43,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--save", help="a JSON file for the figures, as the Compare page reads it")
+    parser.add_argument("--fog", action="store_true", help="ask what the fog of each run means, and nothing else")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(held_out=False)
     given = parser.parse_args(arguments)
     wanted = given.terms.split(",") if given.terms else list(OFF)
     try:
+        if given.fog:
+            for term in wanted:
+                print(json.dumps({"term": term, "fog": [fog(given, term, seed) for seed in range(given.seeds)]}))
+            return
         found = {
             term: [zoo.one(given, "fusion", seed, OFF[term], term) for seed in range(given.seeds)] for term in wanted
         }
@@ -60,6 +69,16 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps({**about, "terms": columns}))
     else:
         print(zoo.table(named({term: zoo.summary(runs) for term, runs in found.items()})))
+
+
+def fog(given: argparse.Namespace, term: str, seed: int) -> dict[str, float]:
+    """Return the two figures of one run's fog, trained where it is not; {} where it has one decoder."""
+    folder = zoo.place(given, "fusion", seed, term)
+    run, generator = zoo.trained(given, "fusion", seed, folder, OFF[term])
+    if generator.members < 2:
+        return {}
+    told = companions.own(generator, weights.encode_splits(generator, run.train, run.test, 5000, seed))
+    return {"missed": told.missed, "apart": told.apart}
 
 
 def named(rows: dict[str, Any]) -> dict[str, Any]:

@@ -108,8 +108,7 @@ def one(
     given: argparse.Namespace, family: str, seed: int, changes: Mapping[str, Any] | None = None, variant: str = "full"
 ) -> dict[str, Any]:
     """Train, or go on, or just read, one run, its knobs at their defaults but for `changes`; return its figures."""
-    marked = family if variant == "full" else f"{family}_{variant}" if "=" in variant else f"{family}_without_{variant}"
-    folder = Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
+    folder = place(given, family, seed, variant)
     figures = folder.with_suffix(".held-out.json" if given.held_out else ".json")
     if figures.is_file():
         return files.read_json(figures)
@@ -121,6 +120,12 @@ def one(
     found |= {"seconds": round(begun.training.seconds, 1), "images": begun.training.seen}
     files.write_json(figures, found)
     return found
+
+
+def place(given: argparse.Namespace, family: str, seed: int, variant: str = "full") -> Path:
+    """Return the folder of one run: a family's, or one of its variants', which are knobs or a term that is off."""
+    marked = family if variant == "full" else f"{family}_{variant}" if "=" in variant else f"{family}_without_{variant}"
+    return Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
 
 
 def trained(
