@@ -98,9 +98,12 @@ def save(given: argparse.Namespace, found: Mapping[str, list[dict[str, Any]]]) -
     for family, runs in found.items():
         name = f"{family}, {given.set}" if given.set else family
         rows[name] = {figure: [run[figure] for run in runs if figure in run] for figure in (*MEASURED, "seconds")}
-        rows["real against real"] = {
-            figure: run[f"{figure}_real"] for run in runs for figure in MEASURED if f"{figure}_real" in run
-        }
+    every = [run for runs in found.values() for run in runs]
+    rows["real against real"] = {
+        figure: sum(values) / len(values)
+        for figure in MEASURED
+        if (values := [run[f"{figure}_real"] for run in every if run.get(f"{figure}_real") is not None])
+    }
     files.write_json(path, held)
 
 
