@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from manigen import paths
+from manigen import links, paths
 from manigen.cards import Value
 from manigen.errors import ManigenError
 from manigen.figures.walks import FILMS
@@ -34,8 +34,8 @@ def take_ends(rows: list[int]) -> None:
 def add_end(code: Any) -> None:
     """Append one end."""
     codes = state.ends(model)["codes"]
-    if len(codes) >= state.MOST_ENDS:
-        st.toast(text("ends_full", n=state.MOST_ENDS))
+    if len(codes) >= links.MOST_ENDS:
+        st.toast(text("ends_full", n=links.MOST_ENDS))
         return
     state.set_ends(model, [*codes, list(code)], card["dim"], by_page=True)
 
@@ -49,7 +49,7 @@ def begin() -> None:
     st.session_state["walk:pinned"] = pinned
     if is_new:
         try:
-            return state.set_ends(model, state.codes_from_link(spelled, card["dim"]), card["dim"], by_page=True)
+            return state.set_ends(model, links.codes_from_link(spelled, card["dim"]), card["dim"], by_page=True)
         except ManigenError as problem:
             st.warning(str(problem))
     if pins_are_new:
@@ -110,7 +110,7 @@ def export(opened: Opened, kinds: list[str], beyond: float) -> None:
         st.caption(text("export_needs_two"))
         return
     even = state.from_link("even") == "1"
-    at = state.position(state.from_link("t"), beyond=beyond)
+    at = links.position(state.from_link("t"), beyond=beyond)
     makers = walks.exports(opened, kinds, ends, at, even, told, beyond)
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
@@ -133,7 +133,7 @@ def keep_ends() -> None:
 def keep_position() -> None:
     """Take over where the hand has come to rest."""
     sent = st.session_state["interpolate"].get("position") or {}
-    state.to_link(t=repr(state.position(sent.get("t"), beyond=1.0)))
+    state.to_link(t=repr(links.position(sent.get("t"), beyond=1.0)))
 
 
 def keep_legs() -> None:
@@ -163,7 +163,7 @@ def keep_bounce() -> None:
 
 def ruler(row: str) -> str | None:
     """Return by what a row's search measures lengths, in words, None where that is pixels."""
-    by = walks.ruler_of(walks.knobs_of(row, told, legs))
+    by = walks.ruler_of(links.knobs_of(row, told, legs))
     return by and turning.named(by)
 
 
@@ -178,7 +178,7 @@ def why_own() -> str:
 
 
 begin()
-legs = walks.legs(state.from_link("legs"), len(state.ends(model)["codes"]), list(known))
+legs = links.legs(state.from_link("legs"), len(state.ends(model)["codes"]), list(known))
 with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
     with st.container(width=240):
         pickers.open_model_dialog(model)
@@ -186,16 +186,16 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         map_name = pickers.choice("map", list(card["maps"]), {m: cache.map_title(m) for m in card["maps"]})
     with st.container(width="content"):
         titles = {name: card_text(kind.title) for name, kind in known.items()}
-        offered = [*known, *([walks.MIXED] if len(legs) > 1 else [])]
-        titles[walks.MIXED] = text("walk_mixed")
+        offered = [*known, *([links.MIXED] if len(legs) > 1 else [])]
+        titles[links.MIXED] = text("walk_mixed")
         own = card.get("geodesic")
         starred = {name: f"{words} ★" if name == own else words for name, words in titles.items()}
         why = why_own() if own in known else None
         usual = walks.favourites(own, list(known))
         kinds = pickers.several("kinds", offered, starred, usual, None if why is None else f"★ {why}")
-    spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
-    told = walks.knobs_from_link(state.from_link("knobs"), card)
-    beyond = state.position(state.from_link("beyond"), 0.0)
+    spelled_kinds = [paths.MIX.join(legs) if name == links.MIXED and legs else name for name in kinds]
+    told = links.knobs_from_link(state.from_link("knobs"), card)
+    beyond = links.position(state.from_link("beyond"), 0.0)
     with st.popover(text("tune"), icon=":material/tune:", help=text("tune_help")):
         shown = [name for name in known if any(name in kind.split(paths.MIX) for kind in spelled_kinds)]
         beyond = tune(shown, told, beyond)
@@ -205,9 +205,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         export(opened, spelled_kinds, beyond)
 
 ends = state.ends(model)  # as they are now that every way to choose them was offered
-legs = walks.legs(state.from_link("legs"), len(ends["codes"]), list(known))
-spelled_kinds = [paths.MIX.join(legs) if name == walks.MIXED and legs else name for name in kinds]
-t, even = state.position(state.from_link("t"), beyond=beyond), state.from_link("even") == "1"
+legs = links.legs(state.from_link("legs"), len(ends["codes"]), list(known))
+spelled_kinds = [paths.MIX.join(legs) if name == links.MIXED and legs else name for name in kinds]
+t, even = links.position(state.from_link("t"), beyond=beyond), state.from_link("even") == "1"
 heat, bounce = state.from_link("heat") == "1", state.from_link("bounce") != "0"
 components.mount(
     "interpolate",
@@ -224,7 +224,7 @@ components.mount(
             {
                 "name": name,
                 "spelled": spelled_kinds[kinds.index(name)],
-                "knobs": walks.knobs_of(name, told, legs),
+                "knobs": links.knobs_of(name, told, legs),
                 "title": titles[name],
                 "sentence": card_text(known[name].sentence) if name in known else text("walk_mixed_help"),
                 "colour": offered.index(name),
@@ -237,7 +237,7 @@ components.mount(
         "legs": legs,
         "choices": [{"name": name, "title": starred[name]} for name in known],
         "ends": ends,
-        "most": state.MOST_ENDS,
+        "most": links.MOST_ENDS,
         "t": t,
         "even": even,
         "heat": heat,
@@ -255,13 +255,13 @@ components.mount(
 )
 if "differentiable" in card:  # a model that was brought
     st.caption(text("mdl_gradient" if card["differentiable"] else "mdl_no_gradient"))
-spelled = state.codes_to_link(ends["codes"])
+spelled = links.codes_to_link(ends["codes"])
 st.session_state["read:walk"] = spelled
 state.to_link(
     model=model,
     map=map_name,
     kinds="~".join(kinds),
-    knobs=walks.knobs_to_link(told, card),
+    knobs=links.knobs_to_link(told, card),
     walk=spelled,
     t=repr(t),
     even="1" if even else "0",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from manigen import attributes
+from manigen import attributes, links
 from manigen.errors import ManigenError
 from manigen.live import routes
 from manigen.live.library import library
@@ -30,7 +30,7 @@ except ManigenError as problem:
 def start_at(code: np.ndarray) -> None:
     """Let the sliders begin anew at a code (d,)."""
     before = st.session_state.get("sliders:start", {"epoch": 0})
-    st.session_state["sliders:start"] = {"epoch": before["epoch"] + 1, "model": model, "code": state.spell(code)}
+    st.session_state["sliders:start"] = {"epoch": before["epoch"] + 1, "model": model, "code": links.spell(code)}
 
 
 def begin() -> None:
@@ -41,7 +41,7 @@ def begin() -> None:
         return
     if spelled and spelled != start["code"]:
         try:
-            return start_at(state.unspell(spelled, card["dim"]))
+            return start_at(links.unspell(spelled, card["dim"]))
         except ManigenError as problem:
             if start["model"] in (None, model):
                 st.warning(str(problem))
@@ -53,7 +53,7 @@ def keep_code() -> None:
     sent = st.session_state["sliders"].get("code") or {}
     start = st.session_state["sliders:start"]
     try:
-        code = state.spell(state.unspell(str(sent.get("code")), card["dim"]))
+        code = links.spell(links.unspell(str(sent.get("code")), card["dim"]))
     except ManigenError:
         return
     if sent.get("model") == start["model"]:
@@ -126,7 +126,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="sliders-bar
         code = upload.code(opened, card, text("start_here"))
         if code is not None:
             start_at(code)
-            state.to_link(code=state.spell(code))
+            state.to_link(code=links.spell(code))
 begin()
 spelled = state.tell_selections(model)
 spelled = spelled if basis == room.CHOSEN else None  # what the other bases do not depend on

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from manigen import choice, cli, files, maps, models, paths, projections, weights
+from manigen import choice, cli, files, links, maps, models, paths, projections, weights
 from manigen.figures import walks
 from manigen.projections import Map
 from manigen.training import Training, checkpoint
@@ -453,6 +454,34 @@ def test_several_walks_stand_side_by_side_in_films_and_on_the_page_as_the_page_h
         0,
         1.5,
     ]
+
+
+def test_the_address_of_an_interpolate_page_makes_the_same_walk_in_the_terminal(
+    asked: Callable[..., dict[str, Any]], terminal: Terminal, small_model: Path
+) -> None:
+    z = weights.codes(small_model).z[[3, 9, 41]]
+    about = {"model": small_model, "map": "pca", "walk": links.codes_to_link(list(z)), "even": "1", "bounce": "0"}
+    about |= {"kinds": "density~mixed", "legs": "straight~pullback", "beyond": "0.25"}
+    about |= {"knobs": "density.fear~1.5~pullback.ruler~encoder"}
+    link = f"http://127.0.0.1:8501/interpolate?{urlencode(about)}"
+    told = asked("walk", "--link", link, "--steps", 9, "--out", "walk.npz")
+    assert told["kind"] == "density,straight+pullback" and told["beyond"] == 0.25
+    held, generator = files.read_npz(Path("walk.npz")), weights.load(small_model)
+    assert np.array_equal(held["ends"], z)  # bit for bit
+    for kind, knobs in (("density", {"fear": 1.5}), ("straight+pullback", {"ruler": "encoder"})):
+        codes = weights.codes(small_model).taught
+        way = paths.walk_through(generator, z, kind, 9, codes, True, beyond=0.25, **knobs)
+        assert np.allclose(held[kind], way.codes, atol=1e-6) and told["walks"][kind]["evenness"] > 0.9
+    asked("walk", "--link", link, "--steps", 9, "--out", "walk.gif")
+    assert Image.open("walk.gif").n_frames == len(way.codes)  # not there and back
+    assert set(asked("walk", "--link", link, "--kind", "great_circle", "--beyond", 0.5)) >= {"length", "notes"}
+    for wrong, word in (
+        (("--link", "http://127.0.0.1:8501/explore?model=mnist-vae"), "no link"),
+        (("--link", link.replace("walk=", "walk=!")), "cannot be read"),
+        ((small_model, "--from", 3), "--to"),
+    ):
+        status, _, err = terminal("walk", *wrong)
+        assert status == 2 and word in err and is_one_sentence(err)
 
 
 def test_the_ends_of_a_walk_may_be_picture_files(

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from manigen import links
 from manigen.errors import BadInput, ManigenError
 from manigen.live import protocol
 from manigen.ui import directions as room
-from manigen.ui import state
 
 
 def tilted(n: int = 5000, seed: int = 0) -> np.ndarray:
@@ -93,13 +93,13 @@ def test_an_unknown_basis_and_a_wrong_width_are_refused_in_words() -> None:
 
 def test_a_link_gives_a_code_back_bit_for_bit() -> None:
     code = np.random.default_rng(2).standard_normal(16).astype(np.float32)
-    np.testing.assert_array_equal(state.unspell(state.spell(code), 16), code)
+    np.testing.assert_array_equal(links.unspell(links.spell(code), 16), code)
 
 
 @pytest.mark.parametrize("spelled", ["", "!!!", "AAAA", "AAAAAA=x", "AAAA\N{GREEK SMALL LETTER ALPHA}A"])
 def test_a_link_that_was_cut_short_is_refused_in_words(spelled: str) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
-        state.unspell(spelled, 1)
+        links.unspell(spelled, 1)
 
 
 # --- the live ops ---------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image, ImageSequence
 from streamlit.testing.v1 import AppTest
 
-from manigen import paths
+from manigen import links, paths
 from manigen.errors import BadInput
 from manigen.figures import walks as films
 from manigen.nearest import Nearest
-from manigen.ui import state, turning, walks
+from manigen.ui import turning, walks
 from manigen.weights import Codes
 
 DIM = 5
@@ -137,20 +137,20 @@ def test_kinds_begin_with_the_closed_forms_and_hold_every_file() -> None:
 
 def test_a_mixed_walk_has_a_kind_for_each_leg_whatever_a_link_says() -> None:
     known = list(walks.kinds())
-    assert walks.legs("density~graph~pullback", 3, known) == ["density", "graph"]
-    assert walks.legs(None, 4, known) == ["straight", "great_circle", "straight"]
-    assert walks.legs("../secret~density", 3, known) == ["straight", "density"]
-    assert walks.legs("density", 1, known) == []
+    assert links.legs("density~graph~pullback", 3, known) == ["density", "graph"]
+    assert links.legs(None, 4, known) == ["straight", "great_circle", "straight"]
+    assert links.legs("../secret~density", 3, known) == ["straight", "density"]
+    assert links.legs("density", 1, known) == []
 
 
 def test_what_is_turned_travels_in_a_link_and_nonsense_does_not() -> None:
     card = {"geodesic": "density", "geodesic_knobs": {"fear": 4.0, "bandwidth": 0.8}}
-    told = walks.knobs_from_link("density.fear~3.5~pullback.ruler~critic~density.bandwidth~99~x.y~1~pullback", card)
+    told = links.knobs_from_link("density.fear~3.5~pullback.ruler~critic~density.bandwidth~99~x.y~1~pullback", card)
     assert told["density"] == {"fear": 3.5, "bandwidth": 0.8}
     assert told["pullback"]["ruler"] == "critic"
-    assert walks.knobs_to_link(told, card) == "density.fear~3.5~pullback.ruler~critic"
-    assert walks.knobs_to_link(walks.knobs_from_link(None, card), card) is None
-    assert walks.knobs_of(walks.MIXED, told, ["density", "pullback"]) == told["density"] | told["pullback"]
+    assert links.knobs_to_link(told, card) == "density.fear~3.5~pullback.ruler~critic"
+    assert links.knobs_to_link(links.knobs_from_link(None, card), card) is None
+    assert links.knobs_of(links.MIXED, told, ["density", "pullback"]) == told["density"] | told["pullback"]
 
 
 def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:
@@ -281,35 +281,35 @@ def test_an_end_without_a_class_has_a_name_of_its_own_numbers() -> None:
 
 def test_codes_come_back_from_a_link_bit_for_bit() -> None:
     z = np.random.default_rng(3).normal(size=(16, 7)).astype(np.float32) * np.float32(1e-3)
-    spelled = state.codes_to_link(z.tolist())
+    spelled = links.codes_to_link(z.tolist())
     assert spelled is not None and set(spelled) <= set("~-_") | set(map(chr, range(48, 123)))
-    assert np.array_equal(np.array(state.codes_from_link(spelled, 7), np.float32), z)
+    assert np.array_equal(np.array(links.codes_from_link(spelled, 7), np.float32), z)
 
 
 def test_no_codes_are_no_link() -> None:
-    assert state.codes_to_link([]) is None
+    assert links.codes_to_link([]) is None
 
 
 @pytest.mark.parametrize("spelled", ["AAAA", "AAAAAA~!!!!", "AAAAAAA~AAAAAA", "AACAfw", "é"])
 def test_a_damaged_link_is_refused_in_words(spelled: str) -> None:
     with pytest.raises(BadInput, match="link"):
-        state.codes_from_link(spelled, 1)
+        links.codes_from_link(spelled, 1)
 
 
 def test_a_link_holds_at_most_as_many_ends_as_a_walk() -> None:
-    spelled = "~".join([state.spell(np.zeros(1, np.float32))] * 40)
-    assert len(state.codes_from_link(spelled, 1)) == state.MOST_ENDS
+    spelled = "~".join([links.spell(np.zeros(1, np.float32))] * 40)
+    assert len(links.codes_from_link(spelled, 1)) == links.MOST_ENDS
 
 
 @pytest.mark.parametrize("t", [0.0, 1.0, 0.1 + 0.2, 1 / 3, 2**-40])
 def test_a_position_comes_back_exactly(t: float) -> None:
-    assert state.position(repr(t)) == t
-    assert state.position(repr(t - 0.5), beyond=0.5) == t - 0.5 and state.position("-0.6", beyond=0.5) == 0.5
+    assert links.position(repr(t)) == t
+    assert links.position(repr(t - 0.5), beyond=0.5) == t - 0.5 and links.position("-0.6", beyond=0.5) == 0.5
 
 
 @pytest.mark.parametrize("spelled", [None, "", "nan", "inf", "-0.1", "1.01", "half", "1e400"])
 def test_a_position_that_is_none_is_the_middle(spelled: str | None) -> None:
-    assert state.position(spelled) == 0.5
+    assert links.position(spelled) == 0.5
 
 
 def test_ends_from_a_browser_are_checked_one_by_one() -> None:
@@ -331,7 +331,7 @@ def test_ends_from_a_browser_are_checked_one_by_one() -> None:
     app = AppTest.from_function(page).run()
     assert not app.exception
     of_model, of_other, has_other = json.loads(app.text[0].value)
-    assert of_model == {"epoch": 1, "codes": [[0.25, -1.5]] * (state.MOST_ENDS - 6)}
+    assert of_model == {"epoch": 1, "codes": [[0.25, -1.5]] * (links.MOST_ENDS - 6)}
     assert of_other == {"epoch": 0, "codes": []} and has_other
 
 

@@ -7,8 +7,6 @@ is exact: its float32 bytes in URL-safe base64.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -18,39 +16,17 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
-from manigen import checks
+from manigen import checks, links
 from manigen.errors import BadInput, ManigenError
 from manigen.ui.directions import Selection
 
 MOST_PINS = 24
-MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
 LATE = 5.0  # seconds within which a browser may still send a link that has been replaced
 MOST_CUTS = 8  # how often one change may be cut short by runs that wait; one that asks for a run itself ends, too
 DEFAULT_MODEL = "mnist-fusion"
 MOST_SELECTIONS = 12  # sliders made of lasso selections
 # what a link says that means nothing for another model
 OF_A_MODEL = ("map", "beside", "ends", "walk", "code", "selections")
-
-
-def spell(code: np.ndarray) -> str:
-    """Return a code (d,) as text for a link.
-
-    >>> spell(np.zeros(1, np.float32))
-    'AAAAAA'
-    """
-    return base64.urlsafe_b64encode(np.asarray(code, "<f4").tobytes()).decode().rstrip("=")
-
-
-def unspell(text: str, dim: int) -> np.ndarray:
-    """Return the code (d,) that a link's `text` spells, or raise `BadInput`."""
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if not raw:
-            raise ValueError
-        code = np.frombuffer(raw, "<f4")
-    except (ValueError, binascii.Error):
-        raise BadInput("This link's codes cannot be read; it may have been cut short.") from None
-    return checks.codes(code, dim, "this link's codes")[0]
 
 
 def from_link(key: str, default: Any = None) -> Any:
@@ -158,13 +134,13 @@ def set_tray(pins: Any, *, by_page: bool = False) -> None:
 
 def ends_to_link(pins: list[dict[str, Any]], model: str) -> str | None:
     """Return the pins of one model as text for a link, None where there are none."""
-    return "~".join(spell(np.array(pin["code"], np.float32)) for pin in pins if pin["model"] == model) or None
+    return "~".join(links.spell(np.array(pin["code"], np.float32)) for pin in pins if pin["model"] == model) or None
 
 
 def ends_from_link(spelled: str, model: str, dim: int) -> list[dict[str, Any]]:
     """Return the pins that a link spells."""
     return [
-        {"code": unspell(part, dim).tolist(), "at": None, "model": model, "map": None}
+        {"code": links.unspell(part, dim).tolist(), "at": None, "model": model, "map": None}
         for part in spelled.split("~")[:MOST_PINS]
         if part
     ]
@@ -204,7 +180,7 @@ def tell_selections(model: str) -> str | None:
 
 def selections_to_link(chosen: list[Selection]) -> str | None:
     """Return selections as text for a link, None where there are none: name, count, axis and centre of each."""
-    return "~".join(f"{one.name}~{one.n}~{spell(one.axis)}~{spell(one.centre)}" for one in chosen) or None
+    return "~".join(f"{one.name}~{one.n}~{links.spell(one.axis)}~{links.spell(one.centre)}" for one in chosen) or None
 
 
 def selections_from_link(spelled: str, dim: int) -> list[Selection]:
@@ -212,9 +188,9 @@ def selections_from_link(spelled: str, dim: int) -> list[Selection]:
     words = spelled.split("~")[: 4 * MOST_SELECTIONS]
     found = []
     for name, n, axis, centre in zip(*(words[part::4] for part in range(4)), strict=False):
-        if not n.isdecimal() or not unspell(axis, dim).any():
+        if not n.isdecimal() or not links.unspell(axis, dim).any():
             raise BadInput("This link's selections cannot be read; it may have been cut short.")
-        found.append(Selection(named(name), int(n[:9]), unspell(axis, dim), unspell(centre, dim)))
+        found.append(Selection(named(name), int(n[:9]), links.unspell(axis, dim), links.unspell(centre, dim)))
     if len(words) % 4:
         raise BadInput("This link's selections cannot be read; it may have been cut short.")
     return found
@@ -240,7 +216,7 @@ def ends(model: str) -> dict[str, Any]:
 def set_ends(model: str, codes: Any, dim: int, *, by_page: bool = False) -> None:
     """Replace the ends; what comes from a browser is checked. `by_page` tells the front end to take them over."""
     kept = []
-    for code in list(codes)[:MOST_ENDS] if isinstance(codes, list | np.ndarray) else []:
+    for code in list(codes)[: links.MOST_ENDS] if isinstance(codes, list | np.ndarray) else []:
         try:
             kept.append(checks.codes(code, dim)[0].tolist())
         except ManigenError:
@@ -257,29 +233,3 @@ def next_seed() -> int:
     """Return this session's next seed: 1, 2, 3, ..., so that what chance picked can be picked again."""
     st.session_state["seed"] = st.session_state.get("seed", 0) + 1
     return st.session_state["seed"]
-
-
-def codes_to_link(codes: list[Any]) -> str | None:
-    """Return codes as text for a link, None where there are none.
-
-    >>> codes_to_link([[0.0], [0.0]])
-    'AAAAAA~AAAAAA'
-    """
-    return "~".join(spell(np.array(code, np.float32)) for code in codes) or None
-
-
-def codes_from_link(spelled: str, dim: int) -> list[list[float]]:
-    """Return the codes that a link spells, bit for bit."""
-    return [unspell(part, dim).tolist() for part in spelled.split("~")[:MOST_ENDS] if part]
-
-
-def position(spelled: Any, default: float = 0.5, beyond: float = 0.0) -> float:
-    """Return a link's t in [-beyond, 1 + beyond]; `default` for anything else.
-
-    Python spells floats so that they come back exactly.
-    """
-    try:
-        t = float(spelled)
-    except (TypeError, ValueError):
-        return default
-    return t if -beyond <= t <= 1 + beyond else default

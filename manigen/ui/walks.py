@@ -8,23 +8,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from manigen import paths, seeds
+from manigen import links, paths, seeds
 from manigen.cards import Card, Value
-from manigen.errors import BadInput, ManigenError
+from manigen.errors import BadInput
 from manigen.figures.page import walk_page
 from manigen.figures.walks import archive, film, strips
 from manigen.live.library import Opened
 from manigen.paths.base import PIXELS
 from manigen.weights import Codes
 
-MIXED = "mixed"  # the row whose legs are each of their own kind
 FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
 STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
 
@@ -33,56 +31,6 @@ def kinds() -> dict[str, Card]:
     """Return every kind of path's card by name, in the order a page lists them; a new file appears by itself."""
     cards = paths.cards()
     return {name: cards[name] for name in [*FIRST, *sorted(set(cards) - set(FIRST))] if name in cards}
-
-
-def legs(spelled: Any, ends: int, known: Sequence[str]) -> list[str]:
-    """Return the kinds of a mixed walk's legs: those a link spells, as far as they are known, else alternately two.
-
-    >>> legs("density~spiral", 4, ["straight", "great_circle", "density"])
-    ['density', 'great_circle', 'straight']
-    """
-    wanted = str(spelled or "").split("~")
-    usual = [known[leg % min(2, len(known))] for leg in range(max(0, ends - 1))]
-    return [wanted[leg] if leg < len(wanted) and wanted[leg] in known else kind for leg, kind in enumerate(usual)]
-
-
-def defaults(kind: str, card: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what a kind's knobs are set to for a model with this `card`: its geodesic's own, else the usual."""
-    own = card.get("geodesic_knobs", {}) if kind == card.get("geodesic") else {}
-    return paths.cards()[kind].settings(own)
-
-
-def knobs_from_link(spelled: Any, card: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
-    """Return the settings of every kind of path: those a link spells, as far as they can be read, else the usual."""
-    told = {name: defaults(name, card) for name in paths.cards()}
-    words = str(spelled or "")[:600].split("~")
-    for key, value in zip(words[::2], words[1::2], strict=False):
-        kind, _, name = key.partition(".")
-        with suppress(ManigenError):
-            if kind in told:
-                told[kind] |= paths.cards()[kind].typed({name: value})
-    return told
-
-
-def knobs_to_link(told: Mapping[str, Mapping[str, Value]], card: Mapping[str, Any]) -> str | None:
-    """Return as text for a link what is not as usual, None where all is.
-
-    >>> knobs_to_link({"density": {"fear": 3.5, "bandwidth": 0.6}}, {})
-    'density.fear~3.5'
-    """
-    parts: list[str] = []
-    for kind, settings in told.items():
-        usual = defaults(kind, card)
-        parts += [f"{kind}.{name}~{value}" for name, value in settings.items() if value != usual[name]]
-    return "~".join(parts) or None
-
-
-def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of one row of the page: of its kind, or of all kinds that its legs are of."""
-    settings: dict[str, Any] = {}
-    for kind in legs if row == MIXED or paths.MIX in row else [row]:
-        settings |= told.get(kind, {})
-    return settings
 
 
 def ruler_of(settings: Mapping[str, Any]) -> str | None:
@@ -262,7 +210,7 @@ def exports(
     ends = [np.array(end, np.float32) for end in ends]
 
     def settings(kind: str) -> dict[str, Any]:
-        return {} if knobs is None else knobs_of(kind, knobs, kind.split(paths.MIX))
+        return {} if knobs is None else links.knobs_of(kind, knobs, kind.split(paths.MIX))
 
     def walked(most: int, held_out: Any = None, with_fog: bool = False) -> dict[str, paths.Walk]:
         generator, count = opened.generator, steps(len(ends), most, beyond)

@@ -1,4 +1,7 @@
-"""walk MODEL --from I --to J [--via K ...] --out walk.gif: a walk between codes or pictures, and its numbers."""
+"""walk MODEL --from I --to J [--via K ...] --out walk.gif: a walk between codes or pictures, and its numbers.
+
+walk --link "http://.../interpolate?..." --out walk.gif: the walk of an Interpolate page, by its address.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from manigen.verbs.base import SEEN_SIDE, STRIP, Result, check_out, knobs, load,
 if TYPE_CHECKING:
     import numpy as np
 
+    from manigen.links import Asked
     from manigen.models import Generator
     from manigen.paths import Walk
     from manigen.weights import Codes
@@ -25,16 +29,18 @@ def options(parser: ArgumentParser) -> None:
     from manigen import paths
 
     end = "row of the model's codes, or a picture file"
-    parser.add_argument("model", metavar="MODEL", help="a model's name, or its folder")
-    parser.add_argument("--from", dest="start", metavar="I", required=True, help=end)
-    parser.add_argument("--to", dest="end", metavar="J", required=True, help=end)
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a model's name, or its folder")
+    parser.add_argument("--from", dest="start", metavar="I", help=end)
+    parser.add_argument("--to", dest="end", metavar="J", help=end)
     parser.add_argument(
         "--via", metavar="K", nargs="+", default=[], help="rows or pictures that the walk passes through on its way"
+    )
+    parser.add_argument(
+        "--link", help="the address of an Interpolate page: its model, ends, kinds and knobs, in place of all of these"
     )
     kinds = ", ".join(["geodesic", *paths.cards()])
     parser.add_argument(
         "--kind",
-        default="geodesic",
         help=f"one of {kinds} [geodesic: the best for this model], or one for each leg with + between; several, with "
         "commas between, are walked side by side",
     )
@@ -56,12 +62,19 @@ def run(given: Namespace) -> Result:
     from manigen import companions, files, held_out, paths, weights
 
     suffix = check_out(given.out, *FILES) if given.out else None
+    linked = _linked(given) if given.link else None
+    if given.model is None or (linked is None and None in (given.start, given.end)):
+        raise BadInput("A walk takes a MODEL with --from and --to, or the --link of an Interpolate page.")
     generator = load(given.model)
     codes = weights.codes(model(given.model))
     apart = held_out.at_hand(weights.info(model(given.model))["data"], generator.shape)
-    words = [given.start, *given.via, given.end]
-    kinds = list(dict.fromkeys(paths.kind_for(generator, kind.strip()) for kind in given.kind.split(",")))
-    ends = [_end(word, generator, codes) for word in words]
+    if linked is None:
+        words = [given.start, *given.via, given.end]
+        ends = [_end(word, generator, codes) for word in words]
+    else:
+        words, ends = [str(number) for number in range(1, len(linked.ends) + 1)], list(linked.ends)
+    asked = given.kind.split(",") if given.kind else linked.kinds if linked else ["geodesic"]
+    kinds = list(dict.fromkeys(paths.kind_for(generator, kind.strip()) for kind in asked))
     if any("fog" in kind.split(paths.MIX) for kind in kinds) and not companions.join(generator, codes, look=True):
         raise NotPossible(
             f"Fog needs a model with several decoders, and {generator.name} has one: "
@@ -70,19 +83,24 @@ def run(given: Namespace) -> Result:
     cards = paths.cards()
     owned = [{knob.name for part in kind.split(paths.MIX) for knob in cards[part].knobs} for kind in kinds]
     found: dict[str, Walk] = {}
+    rulers: dict[str, str] = {}
     for kind, own in zip(kinds, owned, strict=True):
         settings = {
             name: value
             for name, value in given.knobs.items()
             if name in own or not any(name in other for other in owned)  # what no kind has is refused by the first
         }
+        settings = {**(linked.knobs.get(kind, {}) if linked else {}), **settings}
+        rulers[kind] = str(settings.get("ruler", paths.base.PIXELS)) if "pullback" in kind else paths.base.PIXELS
         way = (ends, kind, given.steps, codes.taught, given.even)
         found[kind] = paths.walk_through(generator, *way, held_out=apart, beyond=given.beyond, **settings)
     floor = None if apart is None else apart.floor(generator, codes)
     if suffix:
-        content = _file(suffix, given, generator, found, ends, floor)
+        content = _file(suffix, given, generator, found, rulers, words, ends, floor)
         files.write_bytes(Path(given.out), content)
-    rows = [int(word) if word.isdecimal() else word for word in words]
+    rows: list[Any] = (
+        [int(word) if word.isdecimal() else word for word in words] if linked is None else [None] * len(ends)
+    )
     told = {kind: _numbers(walk, floor) for kind, walk in found.items()}
     single = next(iter(told.values()))
     return {
@@ -96,6 +114,18 @@ def run(given: Namespace) -> Result:
         **(single if len(told) == 1 else {"walks": told}),
         "out": given.out,
     }
+
+
+def _linked(given: Namespace) -> Asked:
+    """Return the walk that an Interpolate page's address asks for, its switches and its model put among the `given`."""
+    from manigen import links, weights
+
+    said = links.read(given.link)
+    given.model = given.model or said["model"]
+    asked = links.asked(said, weights.info(model(given.model)))
+    given.even, given.there_and_back = given.even or asked.even, given.there_and_back or asked.there_and_back
+    given.beyond = given.beyond or asked.beyond
+    return asked
 
 
 def _end(word: str, generator: Generator, codes: Codes) -> np.ndarray:
@@ -118,7 +148,14 @@ def _end(word: str, generator: Generator, codes: Codes) -> np.ndarray:
 
 
 def _file(
-    suffix: str, given: Namespace, generator: Generator, found: Mapping[str, Walk], ends: list[np.ndarray], floor: Any
+    suffix: str,
+    given: Namespace,
+    generator: Generator,
+    found: Mapping[str, Walk],
+    rulers: Mapping[str, str],
+    words: list[str],
+    ends: list[np.ndarray],
+    floor: float | None,
 ) -> bytes:
     """Return the walks as the content of a file, as the Interpolate page makes it."""
     import numpy as np
@@ -143,14 +180,12 @@ def _file(
         {
             "title": ", ".join(paths.cards()[part].title for part in kind.split(paths.MIX)),
             "x": pictures,
-            "facts": walk.facts(
-                floor, given.knobs.get("ruler", paths.base.PIXELS) if "pullback" in kind else paths.base.PIXELS
-            ),
+            "facts": walk.facts(floor, rulers[kind]),
             "note": " ".join(walk.notes),
         }
         for (kind, walk), pictures in zip(found.items(), x, strict=True)
     ]
-    names = " to ".join(Path(word).name for word in (given.start, *given.via, given.end))
+    names = " to ".join(Path(word).name for word in words)
     return walk_page(f"{generator.name}: {names}", "All pictures are generated.", told, beyond=given.beyond)
 
 
