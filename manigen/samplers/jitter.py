@@ -59,7 +59,9 @@ class Sampler:
         return centre + np.einsum("nk,nkd->nd", pull, self.kept[self.fellows[chosen]] - centre[:, None])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"kept": self.kept, "k": np.array(self.k), "scale": np.array(self.scale, np.float32)}
+        half = self.kept.astype(np.float16)  # codes that come with a model are exact in it
+        kept = half if np.array_equal(half.astype(np.float32), self.kept) else self.kept
+        return {"kept": kept, "k": np.array(self.k), "scale": np.array(self.scale, np.float32)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Sampler:
