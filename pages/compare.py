@@ -22,9 +22,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
         options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
         data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
     export = st.popover(text("export"), icon=":material/download:")
-    if view == "pictures":
-        with st.popover(text("cmp_sampling"), icon=":material/casino:"):
-            side_by_side.choose_sampling()
+    sampling = st.popover(text("cmp_sampling"), icon=":material/casino:") if view == "pictures" else None
     several = data == comparing.ALL
     offered = list(cards) if several else by_data[data]
     with st.container(width="content"):
@@ -38,6 +36,9 @@ side_by_side.keep(cards, present, data, chosen, view)
 shown = chosen[: comparing.MOST]
 with export:
     side_by_side.show_export(cards, shown)
+if sampling is not None:
+    with sampling:
+        side_by_side.choose_sampling(cards, {name: names[name] for name in shown})
 if len(chosen) > comparing.MOST:
     st.caption(text("cmp_too_many", most=comparing.MOST))
 if len(chosen) == 1:

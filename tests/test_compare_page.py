@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from manigen import comparison, measures, samplers, weights
+from manigen import choice, comparison, measures, samplers, weights
 from manigen.cards import Card
 from manigen.live.library import library
 from manigen.ui import comparing, measuring, report, scores
@@ -97,6 +97,20 @@ def test_how_samples_are_drawn_is_chosen_on_the_page_and_kept_in_the_link():
     assert "sampler" not in test.query_params and link(test, "reject") == "35"
     odd = opened(models="mnist-fusion-2", sampler="nonsense", reject="999")
     assert not odd.exception and "sampler" not in odd.query_params
+
+
+def test_each_model_s_own_sampler_is_marked_among_all_that_were_measured():
+    test = opened(models="mnist-vae~mnist-gan")
+    told = {said.value.partition("**")[2].partition("**")[0]: said.value for said in test.markdown if "★" in said.value}
+    card = weights.info("mnist-vae")
+    titles = {name: one.title for name, one in samplers.cards().items()}
+    order = sorted(card["samplers"], key=lambda name: card["samplers"][name])
+    words = told["Variational autoencoder"]
+    assert [words.index(titles[name]) for name in order] == sorted(words.index(titles[name]) for name in order)
+    assert f"**{titles[card['sampler']]} {card['samplers'][card['sampler']]:.3g} ★**" in words
+    copied = {name for name, share in card["samplers_copying"].items() if share >= choice.COPIES}
+    assert copied == {"jitter"} and words.count("(repeats)") == 1
+    assert "**Standard normal ★**" in told["Generative adversarial network"]  # the only one it can have
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from manigen import comparison, samplers, weights
+from manigen import choice, comparison, samplers, weights
 from manigen.errors import ManigenError
 from manigen.live.library import Opened, library
 from manigen.ui import cache, columns, comparing, components, pickers, report, scores, state, walks
@@ -186,16 +186,30 @@ def sampling() -> tuple[str, float | None]:
     return (asked if asked in samplers.cards() else ""), min(share, MOST_LEFT_OUT) / 100 or None
 
 
-def choose_sampling() -> None:
-    """Show what samples are drawn from, and how many of the steepest draws are left out."""
+def choose_sampling(cards: Cards, shown: Mapping[str, str]) -> None:
+    """Show what samples are drawn from, why each of the models `shown` has its own, and how many draws are left out."""
     titles = {name: card_text(card.title) for name, card in samplers.cards().items()}
     name = pickers.menu("sampler", [OWN, *titles], {OWN: text("cmp_sampler_own")} | titles)
     st.caption(text("cmp_sampler_note") if name == OWN else card_text(samplers.card_of(name).sentence))
+    if name == OWN:
+        for model, called in shown.items():
+            st.markdown(f"**{called}**  \n:small[{_measured(cards[model], titles)}]")
     share = st.slider(
         text("cmp_reject"), 0, MOST_LEFT_OUT, min(comparing.number(state.from_link("reject")), MOST_LEFT_OUT), 5,
         format="%d %%", help=text("cmp_reject_help"), key="pick:reject",
     )  # fmt: skip
     state.to_link(sampler=None if name == OWN else name, reject=share or None)
+
+
+def _measured(card: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return in words every sampler that was measured with a model, the best first, or only its own; that is marked."""
+    own, copied, scores = card.get("sampler", "normal"), card.get("samplers_copying", {}), card.get("samplers", {})
+    told = []
+    for name in sorted(scores, key=lambda name: float(scores[name])) or [own]:
+        words = f"{titles.get(name, name)} {scores[name]:.3g}" if name in scores else titles.get(name, name)
+        repeats = copied.get(name, 0.0) >= choice.COPIES
+        told.append(f"**{words} ★**" if name == own else words + text("cmp_sampler_repeats") * repeats)
+    return " · ".join(told)
 
 
 def _sampled_note() -> str:
