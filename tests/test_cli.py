@@ -24,6 +24,7 @@ from PIL import Image
 
 from manigen import choice, cli, files, links, maps, models, paths, projections, weights
 from manigen.figures import walks
+from manigen.nearest import Nearest
 from manigen.projections import Map
 from manigen.training import Training, checkpoint
 from manigen.verbs import VERBS
@@ -472,6 +473,8 @@ def test_the_address_of_an_interpolate_page_makes_the_same_walk_in_the_terminal(
         codes = weights.codes(small_model).taught
         way = paths.walk_through(generator, z, kind, 9, codes, True, beyond=0.25, **knobs)
         assert np.allclose(held[kind], way.codes, atol=1e-6) and told["walks"][kind]["evenness"] > 0.9
+        far = Nearest(weights.codes(small_model).z).how_far(way.codes)  # of all real codes, as the page tells it
+        assert told["walks"][kind]["greatest_distance_to_data"] == pytest.approx(way.between(far).max(), rel=1e-4)
     asked("walk", "--link", link, "--steps", 9, "--out", "walk.gif")
     assert Image.open("walk.gif").n_frames == len(way.codes)  # not there and back
     assert set(asked("walk", "--link", link, "--kind", "great_circle", "--beyond", 0.5)) >= {"length", "notes"}

@@ -233,11 +233,12 @@ class WalkWish(Wish):
             "coarse": ask.coarse,
             "with_fog": False,
             "watch": watch,
+            "data": opened.nearest,
             **ask.knobs,
         }
         walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given)
         report = _report(opened, walk) if ask.report else {}
-        self.z, far = walk.codes, opened.nearest.how_far(walk.codes)
+        self.z, far = walk.codes, np.asarray(walk.distance_to_data)
         self.meta = {
             "kind": walk.kind,
             "coarse": ask.coarse,

@@ -122,6 +122,7 @@ def walk_through(
     with_fog: bool = True,
     watch: Watch | None = None,
     beyond: float = 0.0,
+    data: Any = None,
     **knobs: Any,
 ) -> Walk:
     """Return a walk of `steps` codes through two or more codes in turn, without corners; otherwise as `walk`.
@@ -130,7 +131,8 @@ def walk_through(
     not with its best. `held_out`, such as a `manigen.held_out.HeldOut`, measures
     how far the pictures are from held-out ones; the fog along the way takes several decodes of each
     code and can be left out. `watch(stage, share)` hears how far a long search is, and
-    ends it by answering False: it gives what it has, not converged, or raises `Stopped` where it has nothing.
+    ends it by answering False: it gives what it has, not converged, or raises `Stopped` where it has nothing. `data`
+    are the codes that distances to data are told to, where these are others than the `codes` the walk goes among.
     """
     if not callable(getattr(generator, "decode", None)):
         raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
@@ -143,7 +145,7 @@ def walk_through(
     if said and "fog" in kind.split(MIX):
         trace = replace(trace, notes=(*trace.notes, said))
     fog = None if members_of(generator) is None or not with_fog else getattr(generator, "fog", None)
-    return measured(trace, kind, generator.decode, real, fog, held_out)
+    return measured(trace, kind, generator.decode, real if data is None else _nearest(data), fog, held_out)
 
 
 def through(

@@ -214,7 +214,7 @@ def exports(
 
     def walked(most: int, held_out: Any = None, with_fog: bool = False) -> dict[str, paths.Walk]:
         generator, count = opened.generator, steps(len(ends), most, beyond)
-        told = {"held_out": held_out, "with_fog": with_fog, "beyond": beyond}
+        told = {"held_out": held_out, "with_fog": with_fog, "beyond": beyond, "data": opened.nearest}
         return {
             kind: paths.walk_through(generator, ends, kind, count, opened.taught, even, **told, **settings(kind))
             for kind in kinds

@@ -60,6 +60,7 @@ def options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> Result:
     from manigen import companions, files, held_out, paths, weights
+    from manigen.nearest import Nearest
 
     suffix = check_out(given.out, *FILES) if given.out else None
     linked = _linked(given) if given.link else None
@@ -84,6 +85,7 @@ def run(given: Namespace) -> Result:
     owned = [{knob.name for part in kind.split(paths.MIX) for knob in cards[part].knobs} for kind in kinds]
     found: dict[str, Walk] = {}
     rulers: dict[str, str] = {}
+    near = Nearest(codes.z)  # distances are told to all real codes, as on the pages
     for kind, own in zip(kinds, owned, strict=True):
         settings = {
             name: value
@@ -93,7 +95,8 @@ def run(given: Namespace) -> Result:
         settings = {**(linked.knobs.get(kind, {}) if linked else {}), **settings}
         rulers[kind] = str(settings.get("ruler", paths.base.PIXELS)) if "pullback" in kind else paths.base.PIXELS
         way = (ends, kind, given.steps, codes.taught, given.even)
-        found[kind] = paths.walk_through(generator, *way, held_out=apart, beyond=given.beyond, **settings)
+        about: dict[str, Any] = {"held_out": apart, "beyond": given.beyond, "data": near, **settings}
+        found[kind] = paths.walk_through(generator, *way, **about)
     floor = None if apart is None else apart.floor(generator, codes)
     if suffix:
         content = _file(suffix, given, generator, found, rulers, words, ends, floor)
@@ -101,8 +104,8 @@ def run(given: Namespace) -> Result:
     rows: list[Any] = (
         [int(word) if word.isdecimal() else word for word in words] if linked is None else [None] * len(ends)
     )
-    told = {kind: _numbers(walk, floor) for kind, walk in found.items()}
-    single = next(iter(told.values()))
+    numbers = {kind: _numbers(walk, floor) for kind, walk in found.items()}
+    single = next(iter(numbers.values()))
     return {
         "model": generator.name,
         "kind": ",".join(found),
@@ -111,7 +114,7 @@ def run(given: Namespace) -> Result:
         "to": rows[-1],
         "steps": given.steps,
         "beyond": given.beyond,
-        **(single if len(told) == 1 else {"walks": told}),
+        **(single if len(numbers) == 1 else {"walks": numbers}),
         "out": given.out,
     }
 
