@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import time
@@ -82,6 +83,8 @@ def run(given: Namespace) -> Result:
             "the same command with --resume goes on from there."
         ) from None
     card = weights.info(folder)
+    if card["encodes"]:
+        say(f"run python -m manigen geodesic {shlex.quote(given.out)} next: it finds the kind of path that suits the model")
     return {"folder": str(folder), **{entry: card[entry] for entry in SHOWN}}
 
 
