@@ -84,7 +84,7 @@ def run(given: Namespace) -> Result:
         ) from None
     card = weights.info(folder)
     if card["encodes"]:
-        say(f"run python -m manigen geodesic {shlex.quote(given.out)} next: it finds the kind of path that suits the model")
+        say(f"next, python -m manigen geodesic {shlex.quote(given.out)} finds the kind of path that suits it")
     return {"folder": str(folder), **{entry: card[entry] for entry in SHOWN}}
 
 
