@@ -171,7 +171,7 @@ class Run:
         return choose_sampler(generator, z, self.held_out, names, usual, seed, progress)
 
     @property
-    def held_out(self) -> Images:
+    def held_out(self) -> Images | None:
         """The pictures of the train split that the model does not train on: choices are made by them."""
         return kept_back(self.train)
 
@@ -210,15 +210,16 @@ def kept_of(n: int) -> int:
     return min(HELD_OUT, n // 10)
 
 
-def kept_back(train: Images) -> Images:
-    """Return the pictures of a train split that no model trains on: choices are made by them."""
-    return train.take(np.arange(len(train) - kept_of(len(train)), len(train)))
+def kept_back(train: Images) -> Images | None:
+    """Return the pictures of a train split that no model trains on: choices are made by them. None of fewer than 10."""
+    kept = kept_of(len(train))
+    return train.take(np.arange(len(train) - kept, len(train))) if kept else None
 
 
 def choose_sampler(
     generator: Generator,
     z: np.ndarray,
-    held_out: Images,
+    held_out: Images | None,
     names: Sequence[str],
     usual: str,
     seed: int = 0,
@@ -229,10 +230,11 @@ def choose_sampler(
     They are fitted to codes `z` (n, d) and scored by the Frechet distance of what they paint to `held_out`, as
     `choice.choose` does. Where there are too few of those to choose by, the `usual` one is taken.
     """
-    if len(held_out) < choice.FEWEST or len(names) < 2:
+    if held_out is None or len(held_out) < choice.FEWEST or len(names) < 2:
         name = names[0] if len(names) == 1 else usual
         generator.sampler = None if name == "normal" else samplers.fit(name, z, seed)
-        few = f"It is usual for this family; {len(held_out):,} held-out pictures are too few to choose by."
+        kept = 0 if held_out is None else len(held_out)
+        few = f"It is usual for this family; {kept:,} held-out pictures are too few to choose by."
         return choice.Choice(name, reason="It was asked for." if len(names) == 1 else few)
     candidates: dict[str, Any] = {}
     for name in names:

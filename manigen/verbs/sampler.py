@@ -39,7 +39,7 @@ def run(given: Namespace) -> Result:
     settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
     train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
     held_out, codes = recipe.kept_back(train), weights.codes(folder)
-    z = codes.z[(codes.split == 0) & (codes.rows < len(train) - len(held_out))]
+    z = codes.z[(codes.split == 0) & (codes.rows < len(train) - recipe.kept_of(len(train)))]
     seed, before = int(card.get("seed", 0)), card.get("sampler", "normal")
     facts = models.card_of(card["family"]).facts if card["family"] in models.cards() else {}
     chosen = recipe.choose_sampler(generator, z, held_out, names, facts.get("sampler", "mixture"), seed, say)
