@@ -435,8 +435,7 @@ def set_sampler(
         card |= facts
         if generator is not None:
             card["files"].pop(SAMPLER, None)
-            (folder / SAMPLER).unlink(missing_ok=True)
-            if generator.sampler is not None:
+            if generator.sampler is not None:  # it takes the old one's place once it is written whole
                 files.write_npz(folder / SAMPLER, generator.sampler.arrays())
                 card["files"][SAMPLER] = files.sha256(folder / SAMPLER)
             card["measures"] = dict(measured or {})

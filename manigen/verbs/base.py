@@ -13,6 +13,7 @@ from manigen.errors import BadInput
 
 if TYPE_CHECKING:
     from manigen.cards import Card
+    from manigen.datasets import Images
     from manigen.models import Generator
 
 Result = dict[str, Any]
@@ -145,3 +146,14 @@ def is_own(data: str) -> bool:
 def as_own(shape: Sequence[int]) -> dict[str, Any]:
     """Return the knobs that make one's own pictures fit a model of this shape (c, h, w)."""
     return {"size": shape[1], "channels": {1: "grey", 3: "colour"}[shape[0]]}
+
+
+def splits(given: argparse.Namespace, generator: Generator) -> tuple[str, Images, Images]:
+    """Return what a model learned from, or what --data names: what it is called, its train and its test pictures."""
+    from manigen import datasets, weights
+
+    data = given.data or weights.info(model(given.model))["data"].get("name", "")
+    if is_own(data) and given.data is None:
+        raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
+    settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
+    return data, datasets.load(data, "train", **settings), datasets.load(data, "test", **settings)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from manigen.errors import BadInput
-from manigen.verbs.base import Result, as_own, data_knobs, is_own, load, model
+from manigen.verbs.base import Result, data_knobs, load, model, splits
 
 help = "measure a model's walks and choose its geodesic"
 
@@ -29,15 +28,11 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> Result:
-    from manigen import checks, datasets, geodesic, weights
+    from manigen import checks, geodesic, weights
 
     checks.count(given.pairs, "pairs", 2, 5000)
     generator, folder = load(given.model), model(given.model)
-    data = given.data or weights.info(folder)["data"].get("name", "")
-    if is_own(data) and given.data is None:
-        raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
-    settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
-    train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+    _, train, test = splits(given, generator)
     codes = weights.codes(folder)
     on = geodesic.ground(generator, codes, train, given.pairs, given.seed, kept_back=True)
     shown = geodesic.ground(generator, codes, test, given.pairs, given.seed, given.odd)

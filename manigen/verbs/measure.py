@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manigen.errors import BadInput, NotPossible, unknown
-from manigen.verbs.base import Result, as_own, data_knobs, is_own, knobs, load, model
+from manigen.errors import NotPossible, unknown
+from manigen.verbs.base import Result, data_knobs, knobs, load, model, splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> Result:
-    from manigen import datasets, measures, weights
+    from manigen import measures, weights
 
     known = measures.cards()
     only = None if given.only is None else [name.strip() for name in given.only.split(",") if name.strip()]
@@ -49,11 +49,7 @@ def run(given: Namespace) -> Result:
     generator, folder = load(given.model), model(given.model)
     result: Result = {"model": generator.name}
     if "generator" in wanted:
-        data = given.data or weights.info(folder)["data"].get("name", "")
-        if is_own(data) and given.data is None:
-            raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
-        settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
-        train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+        data, train, test = splits(given, generator)
         walker = _walker(given, generator, folder)
         with _told() as progress:
             found = measures.report(

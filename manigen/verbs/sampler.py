@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from manigen.errors import BadInput, NotPossible
-from manigen.verbs.base import Result, data_knobs, is_own, load, model, say
+from manigen.errors import NotPossible
+from manigen.verbs.base import Result, data_knobs, load, model, say, splits
 
 help = "measure every sampler and choose the model's own"
 
@@ -23,8 +23,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> Result:
-    from manigen import datasets, models, recipe, samplers, weights
-    from manigen.verbs.base import as_own
+    from manigen import models, recipe, samplers, weights
 
     generator, folder = load(given.model), model(given.model)
     names = [name.strip() for name in given.samplers.split(",")] if given.samplers else simplest_first()
@@ -33,11 +32,7 @@ def run(given: Namespace) -> Result:
     if not generator.encodes:
         raise NotPossible(f"{generator.name} has no encoder, so there are no codes to fit another sampler to.")
     card = weights.info(folder)
-    data = given.data or card["data"].get("name", "")
-    if is_own(data) and given.data is None:
-        raise BadInput(f"{generator.name} was trained on somebody's own pictures ({data}); name them with --data.")
-    settings = {**(as_own(generator.shape) if is_own(data) else {}), **given.data_knobs}
-    train, test = (datasets.load(data, split, **settings) for split in ("train", "test"))
+    _, train, test = splits(given, generator)
     held_out, codes = recipe.kept_back(train), weights.codes(folder)
     z = codes.z[(codes.split == 0) & (codes.rows < len(train) - recipe.kept_of(len(train)))]
     seed, before = int(card.get("seed", 0)), card.get("sampler", "normal")
