@@ -98,7 +98,7 @@ def place(given: argparse.Namespace, dim: int, seed: int) -> Path:
 def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     """Train, or read, one model and walk on it; return its floor, its geodesic, each kind's figures and lengths."""
     folder = place(given, dim, seed)
-    figures = folder.with_suffix(f".walks-{given.pairs}-{given.fog}.json")
+    figures = zoo.beside(folder, f".walks-{given.pairs}-{given.fog}.json")
     if figures.is_file():
         return files.read_json(figures)
     run, generator = zoo.trained(SimpleNamespace(**{**vars(given), "dim": dim}), given.family, seed, folder)
@@ -159,7 +159,7 @@ def long(x: np.ndarray) -> list[float]:
 def lengths(given: argparse.Namespace, dim: int, seed: int) -> dict[str, list[float]]:
     """Return by kind how long the walks of one training are between the pairs; those that are there are read."""
     folder = place(given, dim, seed)
-    figures = folder.with_suffix(f".lengths-{given.pairs}.json")
+    figures = zoo.beside(folder, f".lengths-{given.pairs}.json")
     found = files.read_json(figures) if figures.is_file() else {}
     if not set(STEADY) - set(found):
         return found

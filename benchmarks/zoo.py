@@ -112,7 +112,7 @@ def one(
 ) -> dict[str, Any]:
     """Train, or go on, or just read, one run, its knobs at their defaults but for `changes`; return its figures."""
     folder = place(given, family, seed, variant)
-    figures = folder.with_suffix(".held-out.json" if given.held_out else ".json")
+    figures = beside(folder, ".held-out.json" if given.held_out else ".json")
     if figures.is_file():
         return files.read_json(figures)
     begun, generator = trained(given, family, seed, folder, changes)
@@ -129,6 +129,11 @@ def place(given: argparse.Namespace, family: str, seed: int, variant: str = "ful
     """Return the folder of one run: a family's, or one of its variants', which are knobs or a term that is off."""
     marked = family if variant == "full" else f"{family}_{variant}" if "=" in variant else f"{family}_without_{variant}"
     return Path(given.out) / f"{given.data}-{marked}-{given.dim}-{given.images}-{seed}"
+
+
+def beside(folder: Path, ending: str) -> Path:
+    """Return the file beside a run's folder that holds what was found of it; a knob's point is no suffix."""
+    return folder.with_name(folder.name + ending)
 
 
 def trained(

@@ -105,7 +105,7 @@ def _inside(which: str, shape: tuple[int, int, int], dim: int) -> Any:
 def one(given: argparse.Namespace, which: str, seed: int, measured: list[str]) -> dict[str, Any]:
     """Train and measure one of pythae's models, or read what was measured; return its figures."""
     folder = Path(given.out) / f"{given.data}-pythae_{which}-{given.dim}-{given.images}-{seed}"
-    figures = folder.with_suffix(".json")
+    figures = folder.with_name(f"{folder.name}.json")
     if figures.is_file():
         return files.read_json(figures)
     train, test = datasets.load(given.data, "train"), datasets.load(given.data, "test")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import zoo
 from manigen import files, measures, weights
 from manigen.comparison import words
 from manigen.datasets import Images, lines
@@ -906,6 +908,13 @@ ZOO = (
     "metric_condition",
     "sharpness",
 )
+
+
+def test_what_is_found_of_two_seeds_is_kept_apart_whatever_points_the_knobs_have(tmp_path):
+    given = Namespace(data="mnist", dim=16, images=100, out=str(tmp_path))
+    places = [zoo.place(given, "fusion", seed, "adversarial=0.4,between=1.0") for seed in (0, 1)]
+    assert {zoo.beside(place, ".json").name for place in places} == {f"{place.name}.json" for place in places}
+    assert len(set(places)) == 2 and all(place.name.endswith(f"-{seed}") for seed, place in enumerate(places))
 
 
 def test_the_zoo_s_tables_in_the_docs_are_the_means_of_the_runs_that_are_kept():
