@@ -91,23 +91,31 @@ def _remember(key: str, value: str | None) -> None:
 def whole(change: Callable[..., None]) -> Callable[..., None]:
     """Return a widget's callback that is done whole, also where a further run of the page is already asked for.
 
-    Streamlit would end it at the first look at the session, and what was pressed would be lost. The run that waits is
+    Streamlit would end it at the first look at the session, and what was pressed would be lost. The runs that wait are
     taken up afterwards. A change may be begun several times, so only its last step may add to what was.
     """
 
     @wraps(change)
     def done(*given: Any) -> None:
-        waiting = None
+        waiting: list[RerunException] = []
         for _ in range(MOST_CUTS):
             try:
                 change(*given)
                 break
             except RerunException as further:  # out of the queue now: it ends the next attempt no more
-                waiting = further
-        if waiting is not None:
-            raise waiting
+                waiting.append(further)
+        if waiting:
+            _wait_again(waiting[:-1])
+            raise waiting[-1]
 
     return done
+
+
+def _wait_again(waiting: list[RerunException]) -> None:
+    """Put runs back into the queue, in their order; Streamlit makes one of them, with every press of each."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if waiting and context and context.script_requests:
+        context.script_requests.request_rerun_batch([further.rerun_data for further in waiting])
 
 
 # --- the tray ---------------------------------------------------------------------------------------------------------
