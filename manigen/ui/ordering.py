@@ -24,6 +24,7 @@ from manigen.workshop.host import host
 BUDGETS = (10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 600_000, 1_000_000, 2_000_000, 5_000_000)
 BATCHES = (16, 32, 64, 128, 256, 512)
 RATES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
+ABREAST = 4  # weights in a row
 FIRST = ("dim", "width", "members")  # knobs that are in sight; the others lie behind titles
 METHODS = ("umap", "tsne", "pca")
 TITLES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
@@ -134,11 +135,11 @@ def show(me: Owner) -> None:
         st.caption(card_text(card.sentence))
         if st.button(text("trn_other_family"), icon=":material/category:", width="stretch"):
             st.dialog(text("trn_step_family"), width="large")(_family_dialog)(families, family)
-        given = _weights(family, card)
     with third.container(border=True, height="stretch"):
         st.markdown(f"##### {text('trn_step_knobs')}")
-        given |= _knobs(family, card)
+        given = _knobs(family, card)
         plan = _plan(data, card, str(given.get("preset", "")))
+    given |= _weights(family, card)
     _begin(me, data, family, card, given, plan)
 
 
@@ -188,13 +189,18 @@ def _family_dialog(families: dict[str, Card], current: str) -> None:
 
 
 def _weights(family: str, card: Card) -> dict[str, Value]:
-    """Show the weights of a family's losses, below their drawing; return those that differ from their defaults."""
+    """Show the weights of a family's losses, side by side; return those that differ from their defaults."""
     weights = [knob for knob in card.knobs if _is_weight(knob)]
     if not weights:
         return {}
     fixed = _fixed(family, card)
     with st.expander(text("trn_weights")):
-        turned = {knob.name: _knob(family, knob, fixed) for knob in weights}
+        turned = {}
+        for at, knob in enumerate(weights):
+            if at % ABREAST == 0:
+                boxes = st.columns(ABREAST, gap="medium")
+            with boxes[at % ABREAST]:
+                turned[knob.name] = _knob(family, knob, fixed)
         st.caption(text("trn_weights_zero"))
     return _changed(card, turned, fixed)
 
