@@ -281,7 +281,7 @@ def test_the_loss_terms_are_shown_or_how_to_get_them(there, tmp_path, monkeypatc
     if there:
         file.write_text(
             '{"data": "mnist", "images": 5, "seeds": [0, 1], "terms": {"full": {"coverage": [0.9, 0.91]}, '
-            '"critic <i>": {"coverage": [0.5, 0.6]}}}'
+            '"critic <i>": {"coverage": [0.5, 0.6]}, "code_noise": {"coverage": [0.7, 0.7]}}}'
         )
     monkeypatch.setattr(scores, "TERMS", file)
     test = opened(view="terms")
@@ -290,5 +290,6 @@ def test_the_loss_terms_are_shown_or_how_to_get_them(there, tmp_path, monkeypatc
         assert "python -m benchmarks.ablation" in test.info[0].value
         return
     page = Reader(next(block.proto.body for block in test.get("html") if "cmp-terms" in block.proto.body))
-    assert "critic <i>" in page.words and "worse" in page.words
+    assert "critic <i>" in page.words and "code noise" in page.words and "worse" in page.words
+    assert "MNIST" in test.main.caption[-1].value
     assert "0.355" in page.words

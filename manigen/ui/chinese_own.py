@@ -20,6 +20,7 @@ KNOBS: dict[str, str] = {
     "distance": "保持距离",
     "drawn": "抽取图片数",
     "features": "特征误差",
+    "ensemble": "多个解码器",
     "isometry": "等距",
     "layout": "编码布局",
     "leaves": "叶子数",

@@ -15,7 +15,7 @@ from manigen import __version__, comparison
 from manigen.ablation import Ablation, Change
 from manigen.cards import Card
 from manigen.figures import panels
-from manigen.ui.text import card_text, text
+from manigen.ui.text import card_text, knob_text, text
 
 STYLE = Path(__file__).with_name("frontend") / "report.css"
 
@@ -138,7 +138,7 @@ def terms_table(made: Ablation, known: Mapping[str, Card]) -> str:
         for mean, low, high in (made.full[name] for name in made.measures)
     )
     rows = "".join(
-        f'<tr><th scope="row">{_safe(term)}</th>{"".join(_change(change) for change in changes)}</tr>'
+        f'<tr><th scope="row">{_safe(knob_text(term.replace("_", " ")))}</th>{"".join(map(_change, changes))}</tr>'
         for term, changes in made.terms.items()
     )
     return (

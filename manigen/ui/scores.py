@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from manigen import ablation, comparison, files, measures, weights
+from manigen import ablation, comparison, datasets, files, measures, weights
 from manigen.cards import Card
 from manigen.discovery import discover
 from manigen.errors import ManigenError
@@ -225,6 +225,7 @@ def show_terms() -> None:
         st.error(str(problem))
         return
     seeds = text("cmp_terms_seeds", n=len(made.seeds)) if len(made.seeds) > 1 else text("cmp_terms_one_seed")
-    st.caption(text("cmp_terms_note", data=made.data, images=made.images, seeds=seeds))
+    titles = {entry.name: card_text(entry.card.title) for entry in datasets.listing()}
+    st.caption(text("cmp_terms_note", data=titles.get(made.data, made.data), images=made.images, seeds=seeds))
     style = TERMS_STYLE.read_text(encoding="utf-8")
     st.html(f"<style>{style}</style>{report.terms_table(made, known())}")

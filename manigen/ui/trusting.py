@@ -119,6 +119,7 @@ def _figure(found: Distortion, name: str, card: Card) -> None:
     words.markdown(card_text(card.title), help=f"{card_text(card.sentence)} [{card.reference}]({card.link})")
     bar.progress(share)
     spread = f" ± {error:.3f}" if error >= 0.0005 else ""
+    shown = f"{value:.3f}".replace("-", "−")
     number.markdown(
-        f"**{value:.3f}**{spread}", help=text("trust_anchor", chance=f"{chance:.3f}", best=card.facts["best"])
+        f"**{shown}**{spread}", help=text("trust_anchor", chance=f"{chance:.3f}", best=card.facts["best"])
     )
