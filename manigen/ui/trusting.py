@@ -120,6 +120,4 @@ def _figure(found: Distortion, name: str, card: Card) -> None:
     bar.progress(share)
     spread = f" ± {error:.3f}" if error >= 0.0005 else ""
     shown = f"{value:.3f}".replace("-", "−")
-    number.markdown(
-        f"**{shown}**{spread}", help=text("trust_anchor", chance=f"{chance:.3f}", best=card.facts["best"])
-    )
+    number.markdown(f"**{shown}**{spread}", help=text("trust_anchor", chance=f"{chance:.3f}", best=card.facts["best"]))
