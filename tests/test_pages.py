@@ -95,31 +95,43 @@ def test_what_a_press_changes_is_changed_also_when_a_further_run_is_already_aske
     assert len(waiting) > 900  # what asks for a run itself, each time, is not begun for ever
 
 
-def test_no_press_is_lost_where_several_runs_wait(monkeypatch):
+def test_no_press_is_lost_where_several_runs_wait_and_the_newest_values_stand(monkeypatch):
     """A press is told once; what is asked for after it, while the first change is being made, must not replace it."""
     from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
     from streamlit.runtime.scriptrunner import RerunException
     from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
 
-    pressed = WidgetStates(widgets=[WidgetState(id="language", trigger_value=True)])
-    moved = WidgetStates(widgets=[WidgetState(id="place", json_value="{}")])
-    requests = ScriptRequests()
-    told = [RerunData(query_string="newer", widget_states=moved), RerunData(widget_states=pressed)]
+    def asked(*widgets: WidgetState, link: str = "") -> RerunData:
+        return RerunData(query_string=link, widget_states=WidgetStates(widgets=widgets))
 
-    def change() -> None:
-        if told:
-            requests.request_rerun(told.pop())
+    def look(*_: object) -> None:
         found = requests.on_scriptrunner_yield()
         if found is not None and found.type is ScriptRequestType.RERUN:
             raise RerunException(found.rerun_data)
 
+    requests = ScriptRequests()
+    told = [
+        asked(WidgetState(id="language", trigger_value=True)),
+        asked(WidgetState(id="place", int_value=1), link="1"),
+    ]
+
+    def change() -> None:
+        if told:
+            requests.request_rerun(told.pop(0))
+        look()
+        requests.request_rerun(asked(WidgetState(id="place", int_value=2), link="2"))  # after the change's last look
+
     monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: SimpleNamespace(script_requests=requests))
+    monkeypatch.setattr(state.st, "session_state", SimpleNamespace(get=look))
     with pytest.raises(RerunException) as further:
         state.whole(change)()
     requests.request_rerun(further.value.rerun_data)  # as Streamlit does when every callback has been called
     run = requests.on_scriptrunner_yield().rerun_data
-    assert run.query_string == "newer"
-    assert {one.id for one in run.widget_states.widgets} == {"language", "place"}
+    assert run.query_string == "2"
+    assert {one.id: one.int_value or one.trigger_value for one in run.widget_states.widgets} == {
+        "language": 1,
+        "place": 2,
+    }
 
 
 def test_every_press_is_taken_whole():

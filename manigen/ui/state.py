@@ -105,6 +105,10 @@ def whole(change: Callable[..., None]) -> Callable[..., None]:
             except RerunException as further:  # out of the queue now: it ends the next attempt no more
                 waiting.append(further)
         if waiting:
+            try:
+                st.session_state.get("tray")  # a look at the session: what was asked for meanwhile is the newest
+            except RerunException as newest:
+                waiting.append(newest)
             _wait_again(waiting[:-1])
             raise waiting[-1]
 
