@@ -17,7 +17,7 @@ by_data = comparing.groups(cards)
 with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar"):
     with st.container(width="content"):
         view = pickers.choice("view", list(VIEWS), {name: text(f"cmp_view_{name}") for name in VIEWS})
-    with st.container(width="content"):
+    with st.container(width="content", key="compare-data"):
         titles = {data: card_text(cards[models[0]]["data"].get("title", data)) for data, models in by_data.items()}
         options = [*by_data, *([comparing.ALL] if len(by_data) > 1 else [])]
         data = pickers.choice("data", options, titles | {comparing.ALL: text("cmp_all_data")})
@@ -25,7 +25,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="compare-bar
     sampling = st.popover(text("cmp_sampling"), icon=":material/casino:") if view == "pictures" else None
     several = data == comparing.ALL
     offered = list(cards) if several else by_data[data]
-    with st.container(width="content"):
+    with st.container(width="content", key="compare-models"):
         names = {
             name: card_text(cards[name].get("title", name) if several else comparing.short(cards[name]))
             for name in offered
@@ -44,6 +44,9 @@ if len(chosen) > comparing.MOST:
 if len(chosen) == 1:
     st.caption(text("cmp_one"))
 if view == "terms":
+    st.html(
+        "<style>.st-key-compare-data, .st-key-compare-models { display: none; }</style>"
+    )  # it shows one run of its own
     scores.show_terms()
 elif view == "measures":
     scores.show_measures(cards, shown)
