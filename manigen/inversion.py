@@ -1,11 +1,12 @@
-"""Inversion: a code for a picture, found by looking for it, where no encoder reads it off.
+"""Inversion: a code for a picture, found by looking for it, where no encoder reads it off or reads it only roughly.
 
     min over z of  |D(z) - x|^2  +  w |(z - m) / s|^2
 
-by Adam from several starts at once: those of the model's own codes whose pictures are nearest to x. m and s are the
-mean and deviation of these codes; the weak second term keeps the search among codes that the decoder was trained for.
-The best code that was passed is returned with its error, which says how much of the picture the model can paint: a
-picture from elsewhere has no code, and the search then ends at the nearest thing the model makes.
+by Adam from several starts at once: those of the model's own codes whose pictures are nearest to x, and what an encoder
+reads off, where there is one. m and s are the mean and deviation of these codes; the weak second term keeps the search
+among codes that the decoder was trained for. The best code that was passed is returned with its error, which says how
+much of the picture the model can paint: a picture from elsewhere has no code, and the search then ends at the nearest
+thing the model makes.
 
 Source: Zhu, Krähenbühl, Shechtman, Efros 2016, Generative Visual Manipulation on the Natural Image Manifold,
 https://arxiv.org/abs/1609.03552.
@@ -37,7 +38,7 @@ Progress = Callable[[float], None]
 class Found:
     """Codes z (n, d) for n pictures, and how well they do: mean squared errors (n,), pixels in [0, 1].
 
-    `error` is that of the codes found, `start` that of the best of the model's own codes, where the search began.
+    `error` is that of the codes found, `start` that of the best of the codes where the search began.
     """
 
     z: np.ndarray
@@ -70,16 +71,34 @@ def search(
     def part(i: int) -> Progress:
         return lambda share: progress((i + share) / len(x))
 
-    found = [_one(generator, one, known, painted, mean, deviation, steps, part(i)) for i, one in enumerate(x)]
+    read = generator.encode(x) if generator.encodes else None
+    found = []
+    for i, one in enumerate(x):
+        starts = _starts(generator, one, known, painted, None if read is None else read[i])
+        found.append(_one(generator, one, *starts, mean, deviation, steps, part(i)))
     z, error, start = (np.array(column, np.float32) for column in zip(*found, strict=True))
     return Found(z, error, start)
+
+
+def _starts(
+    generator: Generator, picture: np.ndarray, known: np.ndarray, painted: np.ndarray, read: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes (k, d) at which a picture's search begins, the best first, and their errors (k,)."""
+    off = np.square(painted - picture.ravel()).mean(axis=1)
+    nearest = np.argsort(off, kind="stable")[:STARTS]
+    z, off = known[nearest], off[nearest]
+    if read is not None:
+        z = np.concatenate([z, read[None]])
+        off = np.append(off, np.square(generator.decode(read[None])[0] - picture).mean())
+    order = np.argsort(off, kind="stable")
+    return z[order], off[order]
 
 
 def _one(
     generator: Generator,
     picture: np.ndarray,
-    known: np.ndarray,
-    painted: np.ndarray,
+    starts: np.ndarray,
+    off: np.ndarray,
     mean: np.ndarray,
     deviation: np.ndarray,
     steps: int,
@@ -87,13 +106,11 @@ def _one(
 ) -> tuple[np.ndarray, float, float]:
     import torch
 
-    off = np.square(painted - picture.ravel()).mean(axis=1)
-    starts = np.argsort(off, kind="stable")[:STARTS]
     m, s, goal = (torch.from_numpy(np.asarray(part, np.float32)).to(generator.device)
                   for part in (mean, deviation, picture[None]))  # fmt: skip
-    best, least = known[starts[0]], float(off[starts[0]])
+    best, least = starts[0], float(off[0])
     with torch.enable_grad():
-        u = ((torch.from_numpy(known[starts]).to(generator.device) - m) / s).requires_grad_(True)
+        u = ((torch.from_numpy(starts).to(generator.device) - m) / s).requires_grad_(True)
         adam = torch.optim.Adam([u], RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, RATE / 20)
         for step in range(steps):
@@ -108,4 +125,4 @@ def _one(
             schedule.step()
             if step % 10 == 0:
                 progress(step / steps)
-    return best, least, float(off[starts[0]])
+    return best, least, float(off[0])

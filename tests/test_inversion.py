@@ -28,6 +28,16 @@ def test_a_picture_that_the_model_painted_is_found_again_and_better_than_where_i
     assert np.array_equal(inversion.search(model, x[:1], known).z, found.z[:1])
 
 
+def test_a_search_begins_at_what_the_encoder_reads_and_ends_nearer():
+    model, known, other = weights.load("mnist-vae"), weights.codes("mnist-vae").z, weights.load("mnist-fusion")
+    x = other.decode(weights.codes("mnist-fusion").z[:2])
+    read = np.square(model.decode(model.encode(x)) - x).mean(axis=(1, 2, 3))
+    at_once = inversion.search(model, x, known, steps=1)
+    assert at_once.start == pytest.approx(np.minimum(at_once.start, read))
+    assert (at_once.start < np.square(model.decode(known[:2000])[:, None] - x).mean(axis=(2, 3, 4)).min(0)).all()
+    assert (inversion.search(model, x, known, steps=60).error < 0.95 * read).all()
+
+
 def test_a_picture_from_elsewhere_has_no_code_and_the_error_says_so(gan):
     model, known = gan
     stripes = np.zeros((1, 1, 28, 28), np.float32)

@@ -40,7 +40,7 @@ def dialog(model: str, card: dict[str, Any]) -> None:
 def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
     """Show an uploader; return the code (d,) of the picture once the button named `act` is pressed, else None.
 
-    For a model without an encoder the code is searched for, with progress, and the error is said.
+    Where no encoder reads it off, or a better one is wished for, it is searched for, with progress. The error is said.
     """
     if not card["encodes"]:
         st.caption(text("upload_no_encoder", title=card_text(card.get("title", opened.name))))
@@ -53,20 +53,25 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         usual = walks.inverted(picture, generator.decode(opened.codes.z[:64]))
         swap = st.toggle(text("ends_invert"), usual, help=text("ends_invert_help"), key=f"swap:{file.file_id}")
         picture = 255 - picture if swap else picture
-        found = generator.encode(picture[None])[0] if card["encodes"] else _searched(opened, picture)
+        search = not card["encodes"] or (
+            generator.differentiable
+            and st.toggle(text("upload_better"), help=text("upload_better_help"), key=f"better:{file.file_id}")
+        )
+        left, right = st.columns(2)
+        _show(left, picture.transpose(1, 2, 0)[None], "ends_yours", card)
+        found = _searched(opened, picture) if search else generator.encode(picture[None])[0]
         painted = generator.decode(found[None])
+        _show(right, painted, "ends_reconstructed", card)
     except ManigenError as problem:
         st.error(str(problem))
         return None
-    left, right = st.columns(2)
-    shown = (left, picture.transpose(1, 2, 0)[None], "ends_yours"), (right, painted, "ends_reconstructed")
-    for column, x, words in shown:
-        scale = max(1, SIDE // card["shape"][1])
-        column.image(pictures.png(pictures.sheet(x, 1), scale), text(words), width=SIDE)
-    if not card["encodes"]:
-        missed = float(np.square(painted[0] - picture / np.float32(255)).mean())
-        st.caption(text("upload_error", error=missed, level=_usual(opened)))
+    missed = float(np.square(painted[0] - picture / np.float32(255)).mean())
+    st.caption(text("upload_error", error=missed, level=_usual(opened)))
     return found if st.button(act, type="primary", width="stretch") else None
+
+
+def _show(column: Any, x: np.ndarray, words: str, card: dict[str, Any]) -> None:
+    column.image(pictures.png(pictures.sheet(x, 1), max(1, SIDE // card["shape"][1])), text(words), width=SIDE)
 
 
 def _searched(opened: Opened, picture: np.ndarray) -> np.ndarray:

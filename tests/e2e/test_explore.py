@@ -403,10 +403,19 @@ def test_a_picture_of_ones_own_lands_on_every_map(visit, tmp_path):
     one = visit("/?beside=tsne")
     one.page.wait_for_selector(".mg-map[data-shown]")
     generator, z = weights.load(DEFAULT_MODEL), weights.codes(DEFAULT_MODEL).z
-    picture = (255 * generator.decode(z[7:8])[0, 0]).round().astype(np.uint8)
+    picture = np.roll((255 * generator.decode(z[7:8])[0, 0]).round().astype(np.uint8), 1, axis=1)
     Image.fromarray(picture).save(tmp_path / "own.png")
     one.page.get_by_role("button", name="A picture of your own").click()
     one.page.locator("[role=dialog] input[type=file]").set_input_files(tmp_path / "own.png")
+    error = "[role=dialog] [data-testid=stCaptionContainer]:has-text('squared error')"
+    one.page.wait_for_selector(error)
+    read = one.page.locator(error).inner_text()
+    switch = one.page.locator("[role=dialog]").get_by_text("Search for a better code")
+    switch.click()
+    one.page.wait_for_selector(f"{error}:not(:has-text('{read[:26]}'))")  # nearer than what the encoder reads off
+    assert one.page.locator(error).inner_text() < read
+    switch.click()
+    one.page.wait_for_selector(f"{error}:has-text('{read[:26]}')")
     one.page.get_by_role("button", name="Pin it where it lies").click()
     one.page.wait_for_selector(".mg-pin")
     pin = "document.querySelector('.mg-explore').parentElement.manigen.tray.pins[0]"
