@@ -39,16 +39,13 @@ with export:
 if sampling is not None:
     with sampling:
         side_by_side.choose_sampling(cards, {name: names[name] for name in shown})
-if len(chosen) > comparing.MOST:
-    st.caption(text("cmp_too_many", most=comparing.MOST))
-if len(chosen) == 1:
-    st.caption(text("cmp_one"))
-if view == "terms":
-    st.html(
-        "<style>.st-key-compare-data, .st-key-compare-models { display: none; }</style>"
-    )  # it shows one run of its own
+if view == "terms":  # one run of its own, whatever is chosen
+    st.html("<style>.st-key-compare-data, .st-key-compare-models { display: none; }</style>")
     scores.show_terms()
-elif view == "measures":
-    scores.show_measures(cards, shown)
 else:
-    side_by_side.show_pictures(cards, shown)
+    if len(chosen) > comparing.MOST:
+        st.caption(text("cmp_too_many", most=comparing.MOST))
+    if len(chosen) == 1:
+        st.caption(text("cmp_one"))
+    show = scores.show_measures if view == "measures" else side_by_side.show_pictures
+    show(cards, shown)
