@@ -439,6 +439,8 @@ def set_sampler(
                 files.write_npz(folder / SAMPLER, generator.sampler.arrays())
                 card["files"][SAMPLER] = files.sha256(folder / SAMPLER)
             card["measures"] = dict(measured or {})
+    if SAMPLER not in card["files"]:
+        (folder / SAMPLER).unlink(missing_ok=True)
 
 
 def add_map(folder: str | Path, method: str, fitted: Map) -> None:

@@ -938,7 +938,7 @@ def test_the_zoo_s_tables_in_the_docs_are_the_means_of_the_runs_that_are_kept():
             if name not in rows:  # a run of it that went astray stands by itself
                 assert any(row.startswith(name) for row in rows), (about, family)
                 continue
-            for figure, cell in zip(ZOO[: len(rows[name])], rows[name], strict=True):
+            for figure, cell in zip(ZOO if "d = 32" in about else ZOO[:-2], rows[name], strict=True):
                 values = np.ravel(runs.get(figure, []))
                 shown = cell.replace("*", "").split("±")[0].strip()
                 half = 0.51 * 10 ** -len(shown.partition(".")[2])

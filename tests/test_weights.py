@@ -438,3 +438,13 @@ def test_a_shipped_models_held_out_figure_can_be_reproduced(name: str, needs_dat
 def test_a_model_that_is_copied_elsewhere_still_loads(tmp_path: Path) -> None:
     copy = shutil.copytree(weights.folder_of("mnist-vae"), tmp_path / "mine")
     assert np.array_equal(weights.load(copy).sample(3), weights.load("mnist-vae").sample(3))
+
+
+def test_a_sampler_that_needs_no_file_leaves_none_of_the_old_one_behind(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(weights.SHIPPED / "bars-geometric", tmp_path / "bars"))
+    generator = weights.load(folder)
+    assert (folder / weights.SAMPLER).is_file()
+    generator.sampler = None
+    weights.set_sampler(folder, {"sampler": "normal"}, generator)
+    assert not (folder / weights.SAMPLER).exists() and weights.SAMPLER not in weights.info(folder)["files"]
+    assert weights.load(folder).sampler is None

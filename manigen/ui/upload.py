@@ -50,8 +50,10 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
     try:
         picture = read_picture(file.getvalue(), tuple(card["shape"]), name=file.name)
         generator = opened.generator
-        usual = walks.inverted(picture, generator.decode(opened.codes.z[:64]))
-        swap = st.toggle(text("ends_invert"), usual, help=text("ends_invert_help"), key=f"swap:{file.file_id}")
+        own = generator.decode(opened.codes.z[:64])
+        swap = st.toggle(
+            text("ends_invert"), walks.inverted(picture, own), help=text("ends_invert_help"), key=f"swap:{file.file_id}"
+        )
         picture = 255 - picture if swap else picture
         search = not card["encodes"] or (
             generator.differentiable
@@ -66,7 +68,7 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         st.error(str(problem))
         return None
     missed = float(np.square(painted[0] - picture / np.float32(255)).mean())
-    st.caption(text("upload_error", error=missed, level=_usual(opened)))
+    st.caption(text("upload_error", error=missed, level=_usual(own)))
     return found if st.button(act, type="primary", width="stretch") else None
 
 
@@ -90,7 +92,6 @@ def _searched(opened: Opened, picture: np.ndarray) -> np.ndarray:
     return kept[name]
 
 
-def _usual(opened: Opened) -> float:
-    """How far two pictures of the model's own lie apart, as a mean squared error: a miss is compared with it."""
-    x = opened.generator.decode(opened.codes.z[:64])
+def _usual(x: np.ndarray) -> float:
+    """How far two of a model's own pictures x lie apart, as a mean squared error: a miss is compared with it."""
     return float(np.square(x[:32] - x[32:]).mean()) if len(x) == 64 else float(x.var())
