@@ -5,7 +5,8 @@
 Every variant sees the same pictures in the same order from the same first weights. A term earns its place when the
 number it is there for gets worse without it by more than the spread over the seeds. With --fog it is asked what the
 decoders' disagreement means: how much of the first one's pictures' variance the others miss at held-out codes, and how
-often they disagree more far away from all data.
+often they disagree more far away from all data. Terms that did not earn their place are at zero by default and can be
+asked for by name: --terms full,cycle=0.5,weight_decay=1e-5.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ OFF: dict[str, dict[str, float]] = {  # what each variant changes
     "between": {"between": 0.0},
     "distance": {"distance": 0.0},
     "isometry": {"isometry": 0.0},
-    "cycle": {"cycle": 0.0},
     "code_noise": {"code_noise": 0.0},
     "code_l2": {"code_l2": 0.0},
-    "weight_decay": {"weight_decay": 0.0},
     "ensemble": {"members": 1},
 }
+ON: dict[str, dict[str, float]] = {  # what did not earn its place, back again
+    "cycle=0.5": {"cycle": 0.5},
+    "weight_decay=1e-5": {"weight_decay": 1e-5},
+}
+CHANGES = {**OFF, **ON}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,17 +52,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.set_defaults(held_out=False)
     given = parser.parse_args(arguments)
     wanted = given.terms.split(",") if given.terms else list(OFF)
+    unknown = [term for term in wanted if term not in CHANGES]
+    if unknown:
+        parser.error(f"There is no term {', '.join(unknown)}; there are {', '.join(CHANGES)}.")
     try:
         if given.fog:
             for term in wanted:
                 print(json.dumps({"term": term, "fog": [fog(given, term, seed) for seed in range(given.seeds)]}))
             return
-        found = {
-            term: [zoo.one(given, "fusion", seed, OFF[term], term) for seed in range(given.seeds)] for term in wanted
-        }
+        seeds = range(given.seeds)
+        found = {term: [zoo.one(given, "fusion", seed, CHANGES[term], term) for seed in seeds] for term in wanted}
     except ManigenError as error:
         parser.error(str(error))
-    about = {"data": given.data, "images": given.images, "seeds": list(range(given.seeds))}
+    about = {"data": given.data, "images": given.images, "seeds": list(seeds)}
     columns = {
         term: {name: [run[name] for run in runs if name in run] for name in zoo.MEASURED}
         for term, runs in found.items()
@@ -74,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
 def fog(given: argparse.Namespace, term: str, seed: int) -> dict[str, float]:
     """Return the two figures of one run's fog, trained where it is not; {} where it has one decoder."""
     folder = zoo.place(given, "fusion", seed, term)
-    run, generator = zoo.trained(given, "fusion", seed, folder, OFF[term])
+    run, generator = zoo.trained(given, "fusion", seed, folder, CHANGES[term])
     if generator.members < 2:
         return {}
     told = companions.own(generator, weights.encode_splits(generator, run.train, run.test, 5000, seed))
@@ -82,7 +88,12 @@ def fog(given: argparse.Namespace, term: str, seed: int) -> dict[str, float]:
 
 
 def named(rows: dict[str, Any]) -> dict[str, Any]:
-    return {term if term == "full" else f"without {term}": row for term, row in rows.items()}
+    """Return the rows by what was done to the whole: a term taken away, or put back."""
+
+    def words(term: str) -> str:
+        return term if term == "full" else f"with {term}" if term in ON else f"without {term}"
+
+    return {words(term): row for term, row in rows.items()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pickle
+import shlex
 import shutil
 import threading
 from collections.abc import Callable
@@ -399,6 +400,19 @@ def test_a_shipped_card_says_where_its_model_comes_from(name: str) -> None:
     emoji = card["data"]["name"] == "emoji"  # 1,635 pictures to learn from: four times the rounds others make
     assert card["trained"]["images"] >= (40 * 1_635 if emoji else 500_000)
     assert not card["encodes"] or card["measures"]["reconstruction_mse"] > 0
+
+
+FOLDERS = [path.parent for path in sorted(weights.SHIPPED.rglob("card.json"))]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[str(path.relative_to(weights.SHIPPED)) for path in FOLDERS])
+def test_the_command_on_a_shipped_card_asks_for_the_knobs_that_the_card_has(folder: Path) -> None:
+    card = weights.info(folder)
+    words = shlex.split(card["command"])
+    said = {word[2:].replace("-", "_"): words[at + 1] for at, word in enumerate(words) if word.startswith("--")}
+    for knob in models.card_of(card["family"]).knobs:  # whatever has become of the defaults since
+        asked = said.get(knob.name, knob.default)
+        assert str(card["knobs"][knob.name]) == str(type(card["knobs"][knob.name])(asked)), knob.name
 
 
 @pytest.mark.parametrize("name", SHIPPED)
