@@ -17,7 +17,7 @@ from manigen.threads import one_thread
 from manigen.ui import state, walks
 from manigen.ui.text import card_text, text
 
-SIDE = 192  # pixels that the two pictures are about as tall as
+SIDE, GAP, WORDS = 192, 16, 220  # pixels: the two pictures where there is room, between them, the words beside them
 
 
 def dialog(model: str, card: dict[str, Any]) -> None:
@@ -59,7 +59,9 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
             generator.differentiable
             and st.toggle(text("upload_better"), help=text("upload_better_help"), key=f"better:{file.file_id}")
         )
-        left, right = st.columns(2)
+        row = st.container(horizontal=True, vertical_alignment="center")  # words at their side where there is room
+        pair = row.container(horizontal=True, width=2 * SIDE + GAP)  # side by side on a phone too
+        left, right, beside = pair.container(), pair.container(), row.container(width=WORDS)
         _show(left, picture.transpose(1, 2, 0)[None], "ends_yours", card)
         found = _searched(opened, picture) if search else generator.encode(picture[None])[0]
         painted = generator.decode(found[None])
@@ -68,12 +70,13 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         st.error(str(problem))
         return None
     missed = float(np.square(painted[0] - picture / np.float32(255)).mean())
-    st.caption(text("upload_error", error=missed, level=_usual(own)))
-    return found if st.button(act, type="primary", width="stretch") else None
+    pressed = beside.button(act, type="primary", width="stretch")
+    beside.caption(text("upload_error", error=missed, level=_usual(own)))
+    return found if pressed else None
 
 
 def _show(column: Any, x: np.ndarray, words: str, card: dict[str, Any]) -> None:
-    column.image(pictures.png(pictures.sheet(x, 1), max(1, SIDE // card["shape"][1])), text(words), width=SIDE)
+    column.image(pictures.png(pictures.sheet(x, 1), max(1, SIDE // card["shape"][1])), text(words), width="stretch")
 
 
 def _searched(opened: Opened, picture: np.ndarray) -> np.ndarray:
