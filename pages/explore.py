@@ -39,7 +39,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
     with st.container(width=250):
         codes = library().open(model).codes
         drawn = codes.split[0] == weights.SPLITS.index("sample")  # of no picture there is an error to know
-        known = [c for c in COLOURS if (card["encodes"] or c != "label") and not (drawn and c == "error")]
+        labelled = bool((codes.labels >= 0).any())
+        known = [c for c in COLOURS if (labelled or c != "label") and not (drawn and c == "error")]
         colour = pickers.menu("colour", known, {c: text(f"colour_{c}") for c in known})
 
 spelled = state.from_link("ends")

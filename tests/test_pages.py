@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -249,6 +250,28 @@ def test_every_loss_term_has_a_slider_that_goes_down_to_nothing(
     assert not test.exception and not test.error
     (note,) = tmp_path.glob("owners/*/runs/*/about.json")
     assert json.loads(note.read_text(encoding="utf-8"))["knobs"] == {"distance": 0.0, "cycle": 0.5}
+
+
+def test_a_map_without_classes_is_coloured_by_the_error_and_the_former_choice_comes_back_with_the_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state, "LATE", 0.0)  # no browser is late here
+
+    def colour(model: str) -> Any:
+        test.query_params["model"] = model
+        test.run()
+        assert not test.exception
+        return next(menu for menu in test.selectbox if menu.label == "Colour by")
+
+    test = opened(ROOT / "pages" / "explore.py", model="mnist-fusion")
+    assert colour("mnist-fusion").value == "label"
+    menu = colour("emoji-fusion")
+    assert menu.value == "error" and "Label" not in menu.options
+    assert colour("mnist-gan").value == "distance"  # nor are there pictures to miss
+    assert colour("mnist-fusion").value == "label"
+    colour("emoji-fusion").set_value("torn")
+    test.run()
+    assert colour("mnist-fusion").value == "torn"  # chosen by hand
 
 
 def test_a_map_still_to_come_is_made_when_one_s_model_is_opened_and_then_lies_in_its_folder(monkeypatch, tmp_path):

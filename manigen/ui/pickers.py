@@ -55,15 +55,32 @@ def _chosen(
     is_new = widget not in st.session_state or st.session_state.get(f"seen:{key}") != asked
     if asked in options and st.session_state.get(widget) != asked and is_new:
         st.session_state[widget] = asked
-    if st.session_state.get(widget) not in options:
-        seen = st.session_state.get(f"seen:{key}")
-        st.session_state[widget] = seen if seen in options else options[0]
+    _offered(key, widget, options)
     words = [titles.get(name, name) for name in options]
     if st.session_state.get(f"words:{key}") != words:  # the browser tells a choice by its words, and these are new
         st.session_state[widget] = st.session_state[widget]
     chosen = show(text(f"choose_{key}"), options, key=widget, format_func=lambda name: titles.get(name, name))
     st.session_state[f"seen:{key}"], st.session_state[f"words:{key}"] = chosen, words
     return chosen or options[0]
+
+
+def _offered(key: str, widget: str, options: list[str]) -> None:
+    """See to it that a widget's choice is among its options; one that is not comes back as soon as it is offered again.
+
+    Unless the hand has chosen something else in the meantime.
+    """
+    chosen = st.session_state.get(widget)
+    missed, instead = st.session_state.get(f"missed:{key}", (None, None))
+    former = missed if missed is not None and chosen == instead else chosen
+    if former in options:
+        st.session_state.pop(f"missed:{key}", None)
+        if chosen != former:
+            st.session_state[widget] = former
+    elif chosen not in options:
+        seen = st.session_state.get(f"seen:{key}")
+        st.session_state[widget] = seen if seen in options else options[0]
+        if former is not None:
+            st.session_state[f"missed:{key}"] = former, st.session_state[widget]
 
 
 def several(
