@@ -45,6 +45,15 @@ def test_until_a_hand_arrives_the_loupe_wanders_and_pictures_follow_it(visit):
     one.changes(lambda: None)
 
 
+def test_without_classes_the_loupe_begins_at_a_point_among_others_and_wanders_from_there(visit):
+    still = visit("/?model=emoji-fusion", reduced_motion="reduce")
+    still.page.wait_for_selector('.mg-frame[data-level="near"]')
+    still.until("document.querySelectorAll('.mg-numbers dd')[1].textContent === '0.00 ×'")  # no gap: it is on a point
+    one = visit("/?model=emoji-fusion")
+    one.page.wait_for_selector(".mg-map[data-shown]")
+    one.changes(lambda: None)
+
+
 def test_the_picture_follows_the_pointer_also_where_no_point_is(explore):
     seen = {explore.changes(lambda at=at: explore.page.mouse.move(*explore.place(*at))) for at in
             [(0.2, 0.3), (0.4, 0.6), (0.7, 0.4), (0.6, 0.8)]}  # fmt: skip

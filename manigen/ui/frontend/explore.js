@@ -583,11 +583,10 @@ class Explore {
     this.field.dataset.kin = this.kin.row;
   }
 
-  // Until a hand arrives the loupe wanders from group to group by itself: the page is never empty.
+  // Until a hand arrives the loupe wanders from group to group, or crowd to crowd, by itself: the page is never empty.
   begin() {
-    const { box } = this.map;
     const centres = this.map.centres().map(([, place]) => place);
-    const stops = centres.length ? centres : [[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]];
+    const stops = centres.length ? centres : this.map.crowds();
     const met = this.place; // a hand has been here, or another map was shown: no second tour
     this.look(stops[0], this.map.toPixel(stops[0]));
     if (met || matchMedia("(prefers-reduced-motion: reduce)").matches || stops.length < 2) return;

@@ -592,6 +592,24 @@ export class MapView {
       .map(([group, rows]) => [group, [middle(pick(x, rows)), middle(pick(y, rows))]]);
   }
 
+  // Points [x, y] where most others are, one of a cell: where there is something to see if no class says so.
+  crowds(cells = 5, most = 8) {
+    const { x, y } = this.columns;
+    const { x0, x1, y0, y1 } = this.box;
+    const held = new Map();
+    for (let i = 0; i < this.n; i++) {
+      const cell = Math.floor((cells * (x[i] - x0)) / (x1 - x0)) + cells * Math.floor((cells * (y[i] - y0)) / (y1 - y0));
+      if (!held.has(cell)) held.set(cell, []);
+      held.get(cell).push(i);
+    }
+    return [...held.values()].sort((a, b) => b.length - a.length).slice(0, most).map((rows) => {
+      const [mx, my] = [middle(pick(x, rows)), middle(pick(y, rows))];
+      const aside = (i) => Math.hypot(x[i] - mx, y[i] - my);
+      const at = rows.reduce((best, i) => (aside(i) < aside(best) ? i : best));
+      return [x[at], y[at]];
+    });
+  }
+
   // Class names stand there, so that colour is never the only sign.
   names() {
     return this.centres().map(([group, [x, y]]) => ({ x, y, name: this.classes[group] ?? String(group) }));
