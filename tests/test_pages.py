@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +134,48 @@ def test_no_press_is_lost_where_several_runs_wait_and_the_newest_values_stand(mo
         "language": 1,
         "place": 2,
     }
+
+
+def test_a_change_of_the_link_that_is_cut_short_anywhere_is_made_when_it_is_begun_again(monkeypatch):
+    """Streamlit may end a callback at each of its looks at the session; a switch of language must not come undone."""
+    from streamlit.runtime.scriptrunner import RerunException
+    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+
+    def switched(cut: int) -> int:
+        """Return how many looks a switch takes that is ended at its look number `cut`."""
+        looks = -1000
+
+        def look() -> None:
+            nonlocal looks
+            looks += 1
+            if looks == cut:
+                raise RerunException(RerunData())
+
+        class Session(dict[str, Any]):
+            def __getattribute__(self, name: str) -> Any:
+                if name in ("get", "setdefault", "pop"):
+                    look()
+                return super().__getattribute__(name)
+
+            def __setitem__(self, key: str, value: Any) -> None:
+                look()
+                super().__setitem__(key, value)
+
+        link = {"lang": "en"}
+        monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: None)
+        monkeypatch.setattr(state, "st", SimpleNamespace(session_state=Session(), query_params=link))
+        assert state.from_link("lang") == "en"
+        looks = 0
+        with suppress(RerunException):
+            state.whole(lambda: state.to_link(lang="zh"))()
+        taken, looks = looks, -1000
+        assert state.from_link("lang") == "zh" and link["lang"] == "zh"
+        return taken
+
+    whole = switched(0)
+    assert whole > 4
+    for cut in range(1, whole + 1):
+        assert switched(cut) > cut
 
 
 def test_every_press_is_taken_whole():

@@ -26,9 +26,9 @@ def from_the_top() -> None:
     context_dg_stack.set(get_default_dg_stack_value())
 
 
-def switch_language() -> None:
-    """Show the pages in the other language from now on; the link says so."""
-    state.to_link(lang=next(other for other in LANGUAGES if other != language()))
+def switch_language(tongue: str) -> None:
+    """Show the pages in a language from now on; the link says so."""
+    state.to_link(lang=tongue)
 
 
 from_the_top()
@@ -68,12 +68,13 @@ page = st.navigation(
 )
 with st.container(key="language", horizontal=True):
     people.sign_in()
-    other = next(name for tongue, name in LANGUAGES.items() if tongue != language())
+    tongue, name = next((tongue, name) for tongue, name in LANGUAGES.items() if tongue != language())
     st.button(
-        other,
+        name,
         icon=":material/translate:",
         type="tertiary",
         on_click=state.whole(switch_language),
+        args=(tongue,),  # which one is decided here: a change that is begun twice must not turn back
         help=text("language_switch"),
     )
 page.run()

@@ -50,7 +50,7 @@ def to_link(**values: Any) -> None:
     """
     now = time.monotonic()
     fresh = [key for key, (page, when) in _changes().items() if page == _page() and now - when < LATE]
-    for key, value in ({key: st.session_state[f"link:{key}"] for key in fresh} | values).items():
+    for key, value in ({key: st.session_state.get(f"link:{key}") for key in fresh} | values).items():
         if value is None:
             st.query_params.pop(key, None)
             _remember(key, None)
@@ -80,12 +80,12 @@ def _remember(key: str, value: str | None) -> None:
         del replaced[old]
     if before is not None:
         replaced[before] = now
-    st.session_state[f"link:{key}"] = value
-    _changes()[key] = _page(), now
     if value is None:
         st.session_state.pop(key, None)
     else:
         st.session_state[key] = value
+    _changes()[key] = _page(), now
+    st.session_state[f"link:{key}"] = value  # last: a change that is cut short before this is made when begun again
 
 
 def whole(change: Callable[..., None]) -> Callable[..., None]:
