@@ -17,7 +17,7 @@ from manigen.threads import one_thread
 from manigen.ui import state, walks
 from manigen.ui.text import card_text, text
 
-SIDE, GAP, WORDS = 192, 16, 220  # pixels: the two pictures where there is room, between them, the words beside them
+SIDE, GAP, WORDS = 180, 16, 240  # pixels: the two pictures where there is room, between them, the words beside them
 
 
 def dialog(model: str, card: dict[str, Any]) -> None:
@@ -61,9 +61,9 @@ def code(opened: Opened, card: dict[str, Any], act: str) -> np.ndarray | None:
         )
         row = st.container(horizontal=True, vertical_alignment="center")  # words at their side where there is room
         pair = row.container(horizontal=True, width=2 * SIDE + GAP)  # side by side on a phone too
-        left, right, beside = pair.container(), pair.container(), row.container(width=WORDS)
+        left, right, beside = pair.container(), pair.container().empty(), row.container(width=WORDS)
         _show(left, picture.transpose(1, 2, 0)[None], "ends_yours", card)
-        found = _searched(opened, picture) if search else generator.encode(picture[None])[0]
+        found = _searched(opened, picture, right, card) if search else generator.encode(picture[None])[0]
         painted = generator.decode(found[None])
         _show(right, painted, "ends_reconstructed", card)
     except ManigenError as problem:
@@ -79,15 +79,16 @@ def _show(column: Any, x: np.ndarray, words: str, card: dict[str, Any]) -> None:
     column.image(pictures.png(pictures.sheet(x, 1), max(1, SIDE // card["shape"][1])), text(words), width="stretch")
 
 
-def _searched(opened: Opened, picture: np.ndarray) -> np.ndarray:
-    """Return the code (d,) that is found for a picture; a session looks for each once."""
+def _searched(opened: Opened, picture: np.ndarray, place: Any, card: dict[str, Any]) -> np.ndarray:
+    """Return the code (d,) that is found for a picture; each is looked for once, `place` is dark meanwhile."""
     name = f"{opened.name}:{hashlib.sha256(picture.tobytes()).hexdigest()}"
     kept = st.session_state.setdefault("inverted", {})
     if name not in kept:
-        bar = st.progress(0.0, text("upload_searching"))
+        _show(place, np.zeros((1, *picture.shape), np.float32), "upload_searching", card)
+        bar = st.progress(0.0)
 
         def progress(share: float) -> None:
-            bar.progress(min(1.0, share), text("upload_searching"))
+            bar.progress(min(1.0, share))
 
         one_thread()  # threads that share one search wait for each other, and for whoever else needs the cores
         kept[name] = inversion.search(opened.generator, picture[None], opened.codes.z, progress=progress).z[0]
