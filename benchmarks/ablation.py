@@ -23,6 +23,7 @@ OFF: dict[str, dict[str, float]] = {  # what each variant changes
     "full": {},
     "adversarial": {"adversarial": 0.0},
     "between": {"between": 0.0},
+    "penalty": {"penalty": 0.0},
     "distance": {"distance": 0.0},
     "isometry": {"isometry": 0.0},
     "code_noise": {"code_noise": 0.0},
