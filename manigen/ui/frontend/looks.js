@@ -5,6 +5,8 @@ import { swatch, tidy } from "./film.js";
 
 const GAP = 14;
 const WORDS = 62; // px above and below a picture
+const NARROW = 170; // px below which a picture has its verdict in two rows (interpolate.css)
+const ROW = 19; // px of the second
 
 export class Looks {
   constructor(text) {
@@ -56,7 +58,8 @@ export class Looks {
     let best = { side: 0, across: 1 };
     for (let across = 1; across <= count; across++) {
       const down = Math.ceil(count / across);
-      const side = Math.min((width - GAP * (across - 1)) / across, (height - GAP * (down - 1) - WORDS * down) / down / tall);
+      const room = (words) => Math.min((width - GAP * (across - 1)) / across, (height - GAP * (down - 1) - words * down) / down / tall);
+      const side = room(WORDS) < NARROW ? room(WORDS + ROW) : room(WORDS);
       if (side > best.side) best = { side, across };
     }
     this.element.style.setProperty("--side", `${Math.floor(best.side)}px`);
