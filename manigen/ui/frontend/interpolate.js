@@ -453,7 +453,7 @@ class Interpolate {
     const [, h, w] = this.data.shape;
     if (matchMedia(PHONE).matches) {
       this.root.style.setProperty("--high", "52vh");
-      return this.looks.fit(width, 0.42 * innerHeight, h / w);
+      return this.looks.fit(width, (this.looks.looks.size > 3 ? 0.52 : 0.42) * innerHeight, h / w);
     }
     const scrolled = this.host.closest("[data-testid=stMain]")?.scrollTop ?? 0;
     const top = this.root.getBoundingClientRect().top + scrolled;

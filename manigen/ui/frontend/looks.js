@@ -42,7 +42,7 @@ export class Looks {
   say(name, level, distance) {
     const { text } = this;
     const look = this.looks.get(name);
-    look.verdict.textContent = level ? text[`level_${level}`].replace(/:$/, ".") : "";
+    look.verdict.textContent = level ? text[`level_${level}`].replace(/:$/, ".").replace(/：$/, "。") : "";
     look.verdict.title = level ? `${text[`level_${level}`]} ${text[`level_${level}_more`]}` : "";
     look.distance.textContent = level ? fill(text.times, { value: tidy(distance) }) : "–";
   }
