@@ -22,6 +22,7 @@ from manigen.cards import Value
 from manigen.errors import BadInput, ManigenError
 
 MOST_ENDS = 16  # of a walk: what one message of the live path may ask for
+STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
 MIXED = "mixed"  # the row whose legs are each of their own kind
 
 
@@ -83,10 +84,31 @@ def legs(spelled: Any, ends: int, known: Sequence[str]) -> list[str]:
     return [wanted[leg] if leg < len(wanted) and wanted[leg] in known else kind for leg, kind in enumerate(usual)]
 
 
+def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
+    """Return the kinds that are shown before anyone chose: the straight line, and what it is best compared with.
+
+    >>> favourites(None, ["straight", "great_circle", "density"])
+    ['straight', 'density']
+    """
+    wanted = dict.fromkeys(("straight", geodesic, "density", "great_circle"))
+    return [name for name in wanted if name is not None and name in known][:2] or list(known[:2])
+
+
+def steps(ends: int, most: int = STEPS, beyond: float = 0.0) -> int:
+    """Return how many steps a walk through so many ends has: each leg as many as the others, so every end is a step.
+
+    Those past its ends come on top; with them there are about twice `most` at most.
+
+    >>> steps(2), steps(3), steps(16), steps(2, beyond=1.0)
+    (129, 129, 241, 86)
+    """
+    legs, most = max(1, ends - 1), min(most, int(2 * most / (1 + 2 * beyond)))
+    return legs * max(LEG, most // legs) + 1
+
+
 def defaults(kind: str, card: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what a kind's knobs are set to for a model with this `card`: its geodesic's own, else the usual."""
-    own = card.get("geodesic_knobs", {}) if kind == card.get("geodesic") else {}
-    return paths.cards()[kind].settings(own)
+    """Return what a kind's knobs are set to for a model with this `card`: as measured best, else as usual."""
+    return paths.cards()[kind].settings(paths.best_knobs(card).get(kind, {}))
 
 
 def knobs_from_link(spelled: Any, card: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
@@ -124,7 +146,10 @@ def knobs_of(row: str, told: Mapping[str, Mapping[str, Value]], legs: Sequence[s
 
 @dataclass(frozen=True)
 class Asked:
-    """A walk as a link asks for it: its ends (k, d), its kinds as `paths` spells them, and the settings of each."""
+    """A walk as a link asks for it: its ends (k, d), its kinds as `paths` spells them, and the settings of each.
+
+    `t`, in [-beyond, 1 + beyond], is where its slider stands.
+    """
 
     ends: np.ndarray
     kinds: tuple[str, ...]
@@ -132,6 +157,7 @@ class Asked:
     even: bool
     beyond: float
     there_and_back: bool
+    t: float
 
 
 def read(link: str) -> dict[str, str]:
@@ -149,13 +175,16 @@ def asked(said: Mapping[str, str], card: Mapping[str, Any]) -> Asked:
         raise BadInput("This link's walk has one end; it takes two.")
     known, told = list(paths.cards()), knobs_from_link(said.get("knobs"), card)
     between = legs(said.get("legs"), len(ends), known)
-    rows = [row for row in said.get("kinds", "").split("~") if row in known or row == MIXED] or ["geodesic"]
+    rows = [row for row in said.get("kinds", "").split("~") if row in known or row == MIXED]
+    rows = rows or favourites(card.get("geodesic"), known)
+    beyond = min(max(position(said.get("beyond"), 0.0), 0.0), 1.0)
     spelled = {paths.MIX.join(between) if row == MIXED else row: row for row in rows}
     return Asked(
         np.array(ends, np.float32),
         tuple(spelled),
         {kind: knobs_of(row, told, between) for kind, row in spelled.items()},
         said.get("even") == "1",
-        min(max(position(said.get("beyond"), 0.0), 0.0), 1.0),
+        beyond,
         said.get("bounce") != "0",
+        position(said.get("t"), beyond=beyond),
     )

@@ -29,6 +29,7 @@ SPARE = 8  # candidates beyond k that are measured exactly, since the matrix pro
 
 
 _searches: OrderedDict[str, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+_prepared: OrderedDict[str, Nearest] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -53,6 +54,21 @@ def fellows(z: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
                 kept.write(of, kept.folder(), {"rows": found[0].astype(np.int32), "distances": found[1]}, packed=False)
         _remember(of, found)
     return found[0][:, :k], found[1][:, :k]
+
+
+def prepared(z: Any) -> Nearest:
+    """Return the `Nearest` of codes (n, d): the same one for the same codes, with all that others keep beside it.
+
+    It holds a copy of them; of the last four sets that were asked for.
+    """
+    z = checks.codes(z)
+    of = _of(z)
+    with _lock:
+        found = _prepared.pop(of, None) or Nearest(z.copy())
+        _prepared[of] = found  # the newest comes last
+        while len(_prepared) > KEPT:
+            _prepared.popitem(last=False)
+    return found
 
 
 def _of(z: np.ndarray) -> str:

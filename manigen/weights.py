@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manigen import checks, files, home, seeds
+from manigen import checks, files, home, paths, seeds
 from manigen.errors import BadFile, BadInput, ManigenError, unknown
 from manigen.nearest import Nearest
 
@@ -202,7 +202,7 @@ def load(name_or_folder: str | Path, device: str | None = None) -> Generator:
         generator.sampler = samplers.from_arrays(card["sampler"], files.read_npz(checked(folder, SAMPLER, card)))
     generator.features_of = measures.reader(str(card["data"].get("name", "")), generator.shape)
     if "geodesic" in card:
-        generator.geodesic, generator.geodesic_knobs = card["geodesic"], dict(card.get("geodesic_knobs", {}))
+        generator.geodesic, generator.walk_knobs = card["geodesic"], paths.best_knobs(card)
     return generator.to(device or "cpu").eval().requires_grad_(False)
 
 

@@ -191,7 +191,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="walk-bar"):
         own = card.get("geodesic")
         starred = {name: f"{words} ★" if name == own else words for name, words in titles.items()}
         why = why_own() if own in known else None
-        usual = walks.favourites(own, list(known))
+        usual = links.favourites(own, list(known))
         kinds = pickers.several("kinds", offered, starred, usual, None if why is None else f"★ {why}")
     spelled_kinds = [paths.MIX.join(legs) if name == links.MIXED and legs else name for name in kinds]
     told = links.knobs_from_link(state.from_link("knobs"), card)

@@ -475,6 +475,12 @@ def test_the_address_of_an_interpolate_page_makes_the_same_walk_in_the_terminal(
         assert np.allclose(held[kind], way.codes, atol=1e-6) and told["walks"][kind]["evenness"] > 0.9
         far = Nearest(weights.codes(small_model).z).how_far(way.codes)  # of all real codes, as the page tells it
         assert told["walks"][kind]["greatest_distance_to_data"] == pytest.approx(way.between(far).max(), rel=1e-4)
+    usual = f"{link}&t=0.125"  # as many pictures as the page has, and its slider where it stands
+    asked("walk", "--link", usual, "--out", "usual.npz")
+    held = files.read_npz(Path("usual.npz"))
+    assert held["t"] == 0.125 and len(held["density"]) == links.steps(3, links.STEPS, 0.25) + 2 * (len(held["at"]) // 6)
+    asked("walk", "--link", usual, "--kind", "straight", "--out", "usual.html")
+    assert 'value="0.1250"' in Path("usual.html").read_text()
     asked("walk", "--link", link, "--steps", 9, "--out", "walk.gif")
     assert Image.open("walk.gif").n_frames == len(way.codes)  # not there and back
     assert set(asked("walk", "--link", link, "--kind", "great_circle", "--beyond", 0.5)) >= {"length", "notes"}

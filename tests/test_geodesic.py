@@ -47,7 +47,7 @@ def test_where_data_lie_on_a_circle_the_way_along_it_is_chosen_and_the_card_says
     assert kinds["density"]["length"] <= geodesic.LONGEST * kinds["straight"]["length"]
     assert "straight" in told["geodesic_reason"] and "10 pairs" in told["geodesic_reason"]
     assert "fog" not in kinds  # one decoder
-    model.geodesic, model.geodesic_knobs = told["geodesic"], told["geodesic_knobs"]
+    model.geodesic, model.walk_knobs = told["geodesic"], paths.best_knobs(told)
     way = paths.walk(model, codes.z[0], codes.z[1], codes=codes.taught)
     assert way.kind == "density"
     knobs = told["geodesic_knobs"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -1189,13 +1190,98 @@ def test_bad_input_is_said_in_a_sentence_by_every_kind_that_looks_at_the_data(ki
         assert np.isfinite(walk.codes).all() and np.isfinite(walk.steps).all()
     assert still.notes[-1] == "The picture stays the same all along this walk."
     assert outside.distance_to_data[0] > 5  # every kind reports it
-    if kind not in ("straight", "great_circle"):  # which are told of no data
+    if kind in ("straight", "great_circle"):  # which look at no data
+        assert outside.notes[-1].startswith("An end lies outside the data, ") and not apart.notes
+    else:
         assert outside.notes[0].startswith("Where an end lies outside the data")
         assert apart.notes[0].startswith("Where the real codes fall into 2 groups")
         assert outside.bridges.any() and apart.bridges.any()
         assert any(note.startswith("There is one real code only") for note in alone.notes)
     with pytest.raises(ManigenError, match=r"^decode returned NaN or infinity at .*\.$"):
         paths.walk(decoder(lambda z: z * np.nan), CODES[0], CODES[1], codes=CODES, **given)
+
+
+@pytest.mark.parametrize("kind", ["density", "pullback", "fog"])
+def test_a_road_that_a_search_invents_is_said_also_where_the_graph_knew_one(kind):
+    """Around a ring all roads are known; what leads across has to say that no data lie there."""
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1).astype("f")
+    knobs = {"fear": 0.05} if kind == "density" else {}
+    assert not paths.walk(SAME, ring[0], ring[100], "graph", 33, ring).notes
+    walk = paths.walk(SAME, ring[0], ring[100], kind, 33, ring, **knobs)
+    assert walk.bridges.mean() > 0.5 and walk.distance_to_data.max() > 2
+    assert walk.notes[0] == "This path crosses a place without data, where it had to invent a road of its own."
+
+
+def test_a_chain_whose_energy_never_is_finite_warns_of_nothing():
+    """The straight line crosses a hole where there are no pictures; the graph path around it is followed downhill."""
+    angle = np.random.default_rng(2).uniform(0, 2 * np.pi, 300)
+    ring = (np.stack([np.cos(angle), np.sin(angle)], 1) * [[2.0, 1.0]]).astype("f")
+    hole = decoder(lambda z: np.where(np.linalg.norm(z, axis=1, keepdims=True) < 0.5, np.nan, np.sin(2 * z)))
+    start, end = np.array([-2.0, 0.01], "f"), np.array([2.0, 0.0], "f")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = paths.through([start, end], "pullback", 9, hole.decode, ring)
+    assert np.isfinite(hole.decode(path.codes)).all()
+
+
+# --- generators of one's own ------------------------------------------------------------------------------------------
+
+
+class Plain(torch.nn.Module):
+    """Somebody's own: it decodes tensors, in double precision, and knows nothing of arrays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.layers = torch.nn.Sequential(torch.nn.Linear(7, 16), torch.nn.Tanh(), torch.nn.Linear(16, 20)).double()
+        self.asked: list[bool] = []
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        self.asked.append(torch.is_grad_enabled())
+        return self.layers(z).reshape(len(z), 1, 4, 5)
+
+
+@pytest.mark.parametrize("kind", ["straight", "graph", "density", "pullback"])
+def test_a_torch_network_is_walked_as_it_is(kind):
+    net = Plain()
+
+    def by_hand(z):  # arrays in, arrays out: its slopes are found by nudging
+        with torch.no_grad():
+            return net.layers(torch.tensor(np.asarray(z), dtype=torch.float64)).numpy()
+
+    near = Nearest(CODES)
+    true = paths.walk(SimpleNamespace(decode=by_hand), CODES[0], CODES[1], kind, 17, near)
+    for one in (net, net.layers, SimpleNamespace(decode=net.layers), by_hand):
+        walk = paths.walk(one, CODES[0], CODES[1], kind, 17, near)
+        assert np.allclose(walk.codes, true.codes, atol=0.02) and walk.length == pytest.approx(true.length, rel=1e-3)
+        assert walk.converged
+    assert any(net.asked) == (kind == "pullback")  # torch went back through it, and only for a slope
+    pair = paths.between(CODES[:1], CODES[1:2], kind, 17, net.decode, near)[0]
+    assert np.allclose(pair.codes, paths.through(CODES[:2], kind, 17, net, near).codes)
+    with pytest.raises(BadInput, match="not int"):
+        paths.walk(3, CODES[0], CODES[1])
+
+
+def test_for_the_same_array_of_codes_roads_are_measured_once():
+    asked: list[int] = []
+    own = SimpleNamespace(decode=lambda z: (asked.append(len(z)), z)[1])
+    first = paths.walk(own, CODES[0], CODES[1], "graph", 9, CODES)
+    assert max(asked) == len(CODES)
+    asked.clear()
+    again = paths.walk(own, CODES[0], CODES[1], "graph", 9, CODES.tolist())
+    assert max(asked) < len(CODES) and np.array_equal(first.codes, again.codes)
+    moved = CODES + np.float32(1)
+    other = paths.walk(own, moved[0], moved[1], "graph", 9, moved)
+    moved[:] = 0  # whoever changes the array afterwards changes no codes of ours
+    assert np.array_equal(other.codes, paths.walk(own, CODES[0] + 1, CODES[1] + 1, "graph", 9, CODES + 1).codes)
+
+
+def test_many_walks_are_of_one_kind_and_a_kind_is_a_name():
+    with pytest.raises(BadInput, match="one leg"):
+        paths.between(CODES[:1], CODES[1:2], "straight+density", 9, SAME.decode, CODES)
+    with pytest.raises(BadInput, match="by its name"):
+        paths.walk(SAME, CODES[0], CODES[1], kind=None)
 
 
 def test_a_step_tried_far_too_far_has_no_energy_and_warns_of_nothing() -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageSequence
 from streamlit.testing.v1 import AppTest
 
-from manigen import links, paths
+from manigen import links, paths, weights
 from manigen.errors import BadInput
 from manigen.figures import walks as films
 from manigen.nearest import Nearest
@@ -113,7 +113,7 @@ def test_one_code_alone_is_both_ends() -> None:
 
 @pytest.mark.parametrize("ends", range(2, 17))
 def test_every_end_is_met_by_a_step(ends: int) -> None:
-    count = walks.steps(ends)
+    count = links.steps(ends)
     assert (count - 1) % (ends - 1) == 0
     assert 16 * (ends - 1) < count <= 257  # what one message of the live path may ask for
     stops = np.random.default_rng(ends).normal(size=(ends, DIM)).astype(np.float32)
@@ -153,11 +153,22 @@ def test_what_is_turned_travels_in_a_link_and_nonsense_does_not() -> None:
     assert links.knobs_of(links.MIXED, told, ["density", "pullback"]) == told["density"] | told["pullback"]
 
 
+def test_every_kind_begins_with_the_knobs_that_measured_best_for_it_not_the_models_own_kind_alone() -> None:
+    card = {"geodesic": "graph", "walks": {"kinds": {"density": {"knobs": {"fear": 0.16, "bandwidth": 0.2}}}}}
+    card["walks"]["kinds"]["pullback, critic"] = {"knobs": {"ruler": "critic"}}  # type: ignore[index]
+    assert links.defaults("density", card) == {"fear": 0.16, "bandwidth": 0.2}
+    assert links.defaults("pullback", card)["ruler"] == "pixels"
+    shipped, told = weights.load("lines-fusion"), weights.info("lines-fusion")
+    assert paths.kind_for(shipped) == "graph"
+    own = told["walks"]["kinds"]["density"]["knobs"]
+    assert paths.knobs_for(shipped, "density") == links.defaults("density", told) == own != {}
+
+
 def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:
     known = ["straight", "great_circle", "graph"]
-    assert walks.favourites("graph", known) == ["straight", "graph"]
+    assert links.favourites("graph", known) == ["straight", "graph"]
     for without in ("straight", "no such kind", None):
-        assert walks.favourites(without, known) == ["straight", "great_circle"]
+        assert links.favourites(without, known) == ["straight", "great_circle"]
 
 
 def test_why_a_kind_is_the_models_own_is_told_from_the_figures_on_its_card() -> None:
@@ -248,6 +259,18 @@ def test_exports_are_made_from_the_walks_on_screen_and_only_when_asked(tmp_path:
     about = next(frames)
     assert about["size"] == film.size and about["codec"] == "h264" and about["duration"] == pytest.approx(13, abs=0.1)
     assert sum(1 for _ in frames) == 128
+
+
+def test_a_kind_that_cannot_be_walked_is_left_out_of_a_file_and_costs_no_other_its_place() -> None:
+    codes = codes_of([0] * 10 + [1] * 10)
+    model, ends = opened(codes), codes.z[[0, 12]].tolist()
+    files = walks.exports(model, ["straight", "fog"], ends, 0.5)  # type: ignore[arg-type]
+    held = np.load(io.BytesIO(files["npz"]()), allow_pickle=False)
+    assert "straight" in held and "fog" not in held
+    assert "Left out, since there was no such walk: Fog." in files["html"]().decode()
+    assert Image.open(io.BytesIO(files["png"]())).format == "PNG"
+    with pytest.raises(BadInput, match="several decoders"):
+        walks.exports(model, ["fog"], ends, 0.5)["gif"]()  # type: ignore[arg-type]
 
 
 def test_where_the_encoder_is_missing_a_page_offers_no_mp4(monkeypatch: pytest.MonkeyPatch) -> None:

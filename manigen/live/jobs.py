@@ -18,6 +18,7 @@ from manigen.live.protocol import FARTHEST, Ask, Decode, End, Hover, Rows, Sampl
 from manigen.nearest import EDGE, NEAR
 
 REPORTED = 33  # pictures of a walk that are compared with held-out ones
+STRAIGHT = 33  # and of a straight line that is only told of beside another walk
 EXACT = 9  # digits that give a code's float32 numbers back bit for bit
 
 
@@ -238,6 +239,12 @@ class WalkWish(Wish):
         }
         walk = paths.walk_through(opened.generator, ends, ask.kind, ask.steps, opened.taught, **given)
         report = _report(opened, walk) if ask.report else {}
+        if ask.beside:
+            straight = paths.walk_through(
+                opened.generator, ends, "straight", max(STRAIGHT, len(ends)), data=opened.nearest, with_fog=False
+            )
+            far = np.asarray(straight.distance_to_data)
+            report["straight"] = {"length": _tidy(straight.length), "farthest": _tidy(far.max())}
         self.z, far = walk.codes, np.asarray(walk.distance_to_data)
         self.meta = {
             "kind": walk.kind,

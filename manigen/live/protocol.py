@@ -12,7 +12,8 @@ of a channel wins) and what the op needs:
                                                         kind may be one for each leg: straight+graph;
                                                         beyond [0, 1] goes on past both ends by that share;
                                                         with knobs {name: value}, coarse for an answer at once,
-                                                        report for distance to held-out pictures, and fog
+                                                        report for distance to held-out pictures, and fog;
+                                                        beside to hear of the straight line too
     scene   lesson, knobs {name: value}, language                  what a lesson shows for these knobs
     stop    channel                                                ends the search under way there
     ping                                                           device and times, nothing else
@@ -131,6 +132,7 @@ class Walk(Ask):
     knobs: dict[str, int | float | str | bool] = field(default_factory=dict)
     coarse: bool = False  # answer at once, not with the best
     report: bool = False  # tell how far from held-out pictures it is, and the fog
+    beside: bool = False  # tell the length and the greatest distance of the straight line too
 
 
 @dataclass(frozen=True)
@@ -363,6 +365,7 @@ def _walk(message: Message, common: dict[str, Any]) -> Walk:
         knobs=message.knobs(),
         coarse=message.switch("coarse", False),
         report=message.switch("report", False),
+        beside=message.switch("beside", False),
     )
 
 

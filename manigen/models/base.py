@@ -48,8 +48,8 @@ class Generator(nn.Module):
     name = "untrained"
     family = ""
     seed = 0
-    geodesic = "straight"  # the kind of path that measured best, and its knobs
-    geodesic_knobs: Mapping[str, Any] = MappingProxyType({})
+    geodesic = "straight"  # the kind of path that measured best
+    walk_knobs: Mapping[str, Mapping[str, Any]] = MappingProxyType({})  # the knobs with which each kind did
     features_of: Callable[[Tensor], Tensor] | None = None  # pictures to its data's classifier's features
     companions: tuple[nn.Module, ...] = ()  # further decoders, fitted to this one afterwards; see `manigen.companions`
     companions_words = ""  # what is to be said of their fog, or of that of its own decoders

@@ -33,8 +33,9 @@ from manigen import checks
 from manigen.cards import Card
 from manigen.discovery import discover, find
 from manigen.errors import BadInput
-from manigen.nearest import Nearest
+from manigen.nearest import Nearest, prepared
 from manigen.paths import _beyond, _joints
+from manigen.paths._networks import decoder_of
 from manigen.paths.base import Manifold, Stopped, Trace, Walk, Watch, evened, measured
 
 __all__ = ["MIX", "Manifold", "Stopped", "Trace", "Walk", "cards", "kind_for", "through", "walk", "walk_through"]
@@ -66,6 +67,8 @@ def kind_for(generator: Any, kind: str = DEFAULT) -> str:
     A mix such as "straight+geodesic" is one kind for each leg in turn. Raises `UnknownName` for a kind that is not
     there.
     """
+    if not isinstance(kind, str):
+        raise BadInput(f"A kind of path is given by its name, such as 'density', not by {kind!r}.")
     best = getattr(generator, "geodesic", "straight")
     names = [best if name == DEFAULT else name for name in kind.split(MIX)]
     for name in names:
@@ -74,9 +77,16 @@ def kind_for(generator: Any, kind: str = DEFAULT) -> str:
 
 
 def knobs_for(generator: Any, kind: str) -> dict[str, Any]:
-    """Return the knobs a generator's card found best for `kind`: those of its geodesic, none for any other."""
-    same = getattr(generator, "geodesic", None) in kind.split(MIX)
-    return dict(getattr(generator, "geodesic_knobs", {})) if same else {}
+    """Return the knobs that were found best for `kind`, or each kind of a mix, with this generator; none by default."""
+    found = getattr(generator, "walk_knobs", {})
+    return {name: value for one in kind.split(MIX) for name, value in found.get(one, {}).items()}
+
+
+def best_knobs(card: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the knobs that each kind measured best with, by its name, as a model's `card` tells them."""
+    told = (card.get("walks") or {}).get("kinds", {})
+    found = {kind: dict(told[kind].get("knobs") or {}) for kind in cards() if kind in told}
+    return found | ({card["geodesic"]: dict(card.get("geodesic_knobs") or {})} if card.get("geodesic") else {})
 
 
 def walk(
@@ -93,8 +103,9 @@ def walk(
 ) -> Walk:
     """Return a walk of `steps` codes from code `start` (d,) to code `end` (d,), with its length and evenness.
 
-    `generator` is anything with `decode(z)`: codes (k, d) to pictures (k, ...). `codes` are real codes (n, d), or a
-    `Nearest` of them, which saves preparing them again; with them the walk has its distance to the data. `even` spaces
+    `generator` is anything with `decode(z)`, or that is called itself: codes (k, d) to pictures (k, ...). A torch
+    module is given tensors, all else arrays. `codes` are real codes (n, d), or a `Nearest` of them; with them the walk
+    has its distance to the data, and for the same array graph and roads are prepared once. `even` spaces
     the codes so that each step changes the picture equally; `held_out` (`manigen.held_out.HeldOut`) measures how far
     the pictures are from held-out ones; `beyond`, in [0, 1], has it go on past both ends by that share of its length.
     Raises `BadInput` for codes that are not finite or not of one width, `UnknownName` for a kind that is not there,
@@ -134,18 +145,17 @@ def walk_through(
     ends it by answering False: it gives what it has, not converged, or raises `Stopped` where it has nothing. `data`
     are the codes that distances to data are told to, where these are others than the `codes` the walk goes among.
     """
-    if not callable(getattr(generator, "decode", None)):
-        raise BadInput(f"A walk needs a generator with decode(z), not {type(generator).__name__}.")
+    decode = decoder_of(generator)
     kind = kind_for(generator, kind)
     real = _nearest(codes)
     knobs = knobs_for(generator, kind) | knobs
     given = {"members": members_of(generator), "rulers": rulers_of(generator), "coarse": coarse, "watch": watch}
-    trace = through(ends, kind, steps, generator.decode, real, even, beyond=beyond, **given, **knobs)
+    trace = through(ends, kind, steps, decode, real, even, beyond=beyond, **given, **knobs)
     said = getattr(generator, "companions_words", "")
     if said and "fog" in kind.split(MIX):
         trace = replace(trace, notes=(*trace.notes, said))
     fog = None if members_of(generator) is None or not with_fog else getattr(generator, "fog", None)
-    return measured(trace, kind, generator.decode, real if data is None else _nearest(data), fog, held_out)
+    return measured(trace, kind, decode, real if data is None else _nearest(data), fog, held_out)
 
 
 def through(
@@ -181,6 +191,7 @@ def through(
     past = _beyond.count(beyond, steps)
     if steps < len(stops):
         raise BadInput(f"A walk through {len(stops)} ends takes at least {len(stops)} steps, not {steps}.")
+    decode = None if decode is None else decoder_of(decode)
     manifold = Manifold(decode, real, members, rulers or {}, coarse, watch)
     at = np.linspace(0, steps - 1, len(stops)).round().astype(int)  # the step at which each end is met
     counts = np.diff(at) + 1
@@ -269,8 +280,11 @@ def between(
     last = checks.codes(ends, first.shape[1], "the ends of walks")
     if len(first) != len(last):
         raise BadInput(f"Every start needs its end: there are {len(first)} and {len(last)}.")
+    if MIX in kind:
+        raise BadInput(f"From one code to another there is one leg, and so one kind of path, not {kind}.")
     idea = find(__name__, kind)
     counts = np.full(len(first), checks.count(steps, "steps", 2, 100_000))
+    decode = None if decode is None else decoder_of(decode)
     manifold = Manifold(decode, real, members, rulers or {}, coarse)
     return _legs(idea, first, last, counts, manifold, idea.card.settings(knobs), even)
 
@@ -295,7 +309,7 @@ def _legs(
 
 
 def _nearest(codes: Any) -> Nearest | None:
-    return codes if codes is None or isinstance(codes, Nearest) else Nearest(codes)
+    return codes if codes is None or isinstance(codes, Nearest) else prepared(codes)
 
 
 def _ends(ends: Sequence[Any], dim: int | None) -> np.ndarray:

@@ -78,7 +78,8 @@ def descend(
         size = np.where(state.value > 1e-300, state.value, 1.0)  # what has no energy has none to save: see below
         left = np.minimum(-slope / 2 / size, 1.0)
         if len(values) > FEW:
-            saved = np.where(np.all(went[-FEW:], axis=0), values[-1 - FEW] - state.value, np.inf)
+            with np.errstate(invalid="ignore"):  # of what never had a finite energy
+                saved = np.where(np.all(went[-FEW:], axis=0), values[-1 - FEW] - state.value, np.inf)
             left = np.minimum(left, saved / size)
         left[state.value <= 0] = 0.0
         left[~np.isfinite(state.value)] = np.inf

@@ -312,5 +312,5 @@ def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, co
     if len(country.z) < 2:
         notes = (*notes, ONE_CODE)
     elif empty.any():  # and why, as the graph found
-        notes = (*first.notes, *notes)
+        notes = (*(first.notes or (graph.CROSSES,)), *notes)
     return Curve(knots, np.linspace(0, 1, len(knots)), True, converged, notes, residual, empty)

@@ -239,12 +239,19 @@ def measured(
     steps = np.linalg.norm(np.diff(x, axis=0), axis=1)
     far = None if real is None else real.how_far(trace.codes)
     notes = trace.notes if steps.any() else (*trace.notes, STILL)
+    if far is not None and trace.bridges is None and _tips(far, trace.past).max() > EDGE:
+        notes = (*notes, OFF.format(far=f"{_tips(far, trace.past).max():.2f}"))
     if trace.past:
         notes = (*notes, past_ends(far, trace.past))
     apart = None if held_out is None else held_out.far(x)
     thick = None if fog is None else np.asarray(fog(trace.codes))
     found = Walk(trace.codes, kind, steps, far, trace.converged, notes, trace.residual, trace.bridges, apart, thick)
     return replace(found, past=trace.past)
+
+
+def _tips(far: np.ndarray, past: int) -> np.ndarray:
+    """What is told of every code (k,), at the two ends only."""
+    return far[[past, len(far) - 1 - past]]
 
 
 def past_ends(far: np.ndarray | None, past: int) -> str:
@@ -275,6 +282,7 @@ STAYS = "Past its ends this walk only goes on as it left them; it stays near dat
 LEAVES = "Past its ends this walk only goes on as it left them, up to {far} × from data, where few of them lie."
 GUESSES = "Past its ends this walk only goes on as it left them, up to {far} × from data: there the model is guessing."
 UNKNOWN = "Past its ends this walk only goes on as it left them; how far from data is not known without real codes."
+OFF = "An end lies outside the data, {far} × from them: near it the model is guessing."
 STILL = "The picture stays the same all along this walk."
 STEP = "step {} of the walk; choose other ends"
 REAL = "one of the real codes; this generator has no roads to walk on"

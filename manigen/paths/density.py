@@ -118,8 +118,10 @@ def finished(
     if not np.isfinite(knots).all() or not np.isfinite(residual):
         return replace(first, converged=False, notes=(*first.notes, NOT_FOUND))
     converged = residual < 10 * tolerance
-    notes = first.notes if converged else (*first.notes, STOPPED)
-    return Curve(knots, along(knots), True, converged, notes, residual, country.empty((knots[1:] + knots[:-1]) / 2))
+    empty = country.empty((knots[1:] + knots[:-1]) / 2)
+    notes = first.notes or ((graph.CROSSES,) if empty.any() else ())
+    notes = notes if converged else (*notes, STOPPED)
+    return Curve(knots, along(knots), True, converged, notes, residual, empty)
 
 
 def along(knots: np.ndarray) -> np.ndarray:

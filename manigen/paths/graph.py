@@ -32,6 +32,7 @@ card = Card(
 FINE = 8  # knots of the rounded curve for each road
 APART = "Where the real codes fall into {parts} groups this path had to invent a road of its own."
 OUTSIDE = "Where an end lies outside the data this path had to invent a road of its own."
+CROSSES = "This path crosses a place without data, where it had to invent a road of its own."
 GUESSED = "The decoder is slow, so only the roads near this path were measured: a shorter one may exist."
 NO_ROAD = "There is one real code only, and so no roads: this path is a straight line."
 

@@ -808,6 +808,8 @@ SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blan
     "There is one real code only, so the search began at the straight line only.": "只有一个真实编码，所以搜索只从直线开始。",
     "Where the real codes fall into {parts} groups this path had to invent a road of its own.": "真实编码分成 {parts} 群，在群与群之间这条路径只好自己造一段路。",
     "The decoder is slow, so only the roads near this path were measured: a shorter one may exist.": "解码器较慢，所以只测量了这条路径附近的路：也许还有更短的一条。",
+    "This path crosses a place without data, where it had to invent a road of its own.": "这条路径穿过没有数据的地方，在那里只好自己造一段路。",
+    "An end lies outside the data, {far} × from them: near it the model is guessing.": "有一端在数据之外，离数据 {far} 倍：在它附近模型是在猜。",
     "Where an end lies outside the data this path had to invent a road of its own.": "有一端在数据之外，在那里这条路径只好自己造一段路。",
     # great circles, and walks that stand still
     "A code at the origin has no direction to turn from, so this great circle is a straight line.": "原点处的编码没有方向可转，所以这个大圆是直线。",

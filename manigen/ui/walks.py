@@ -16,15 +16,15 @@ import numpy as np
 
 from manigen import links, paths, seeds
 from manigen.cards import Card, Value
-from manigen.errors import BadInput
+from manigen.errors import BadInput, ManigenError
 from manigen.figures.page import walk_page
 from manigen.figures.walks import archive, film, strips
+from manigen.links import FILM_STEPS, STEPS, steps
 from manigen.live.library import Opened
 from manigen.paths.base import PIXELS
 from manigen.weights import Codes
 
 FIRST = ("straight", "great_circle")  # the closed forms head the list of kinds: everything else is compared with them
-STEPS, FILM_STEPS, LEG = 128, 64, 16  # steps of a walk on screen and in a film; of one leg of it, at least
 
 
 def kinds() -> dict[str, Card]:
@@ -51,16 +51,6 @@ def title(kind: str) -> str:
     return ", ".join(known[name].title for name in kind.split(paths.MIX))
 
 
-def favourites(geodesic: str | None, known: Sequence[str]) -> list[str]:
-    """Return the kinds that are shown before anyone chose: the straight line, and what it is best compared with.
-
-    >>> favourites(None, ["straight", "great_circle", "density"])
-    ['straight', 'density']
-    """
-    wanted = dict.fromkeys(("straight", geodesic, "density", "great_circle"))
-    return [name for name in wanted if name is not None and name in known][:2] or list(known[:2])
-
-
 def chosen(card: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the figures for which a card's own kind was chosen, None where it says none.
 
@@ -83,18 +73,6 @@ def chosen(card: Mapping[str, Any]) -> dict[str, Any] | None:
         "share": own["length"] / straight["length"],
         "knobs": ", ".join(f"{name} {value}" for name, value in knobs.items()),
     }
-
-
-def steps(ends: int, most: int = STEPS, beyond: float = 0.0) -> int:
-    """Return how many steps a walk through so many ends has: each leg as many as the others, so every end is a step.
-
-    Those past its ends come on top; with them there are about twice `most` at most.
-
-    >>> steps(2), steps(3), steps(16), steps(2, beyond=1.0)
-    (129, 129, 241, 86)
-    """
-    legs, most = max(1, ends - 1), min(most, int(2 * most / (1 + 2 * beyond)))
-    return legs * max(LEG, most // legs) + 1
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------
@@ -215,10 +193,18 @@ def exports(
     def walked(most: int, held_out: Any = None, with_fog: bool = False) -> dict[str, paths.Walk]:
         generator, count = opened.generator, steps(len(ends), most, beyond)
         told = {"held_out": held_out, "with_fog": with_fog, "beyond": beyond, "data": opened.nearest}
-        return {
-            kind: paths.walk_through(generator, ends, kind, count, opened.taught, even, **told, **settings(kind))
-            for kind in kinds
-        }
+        found: dict[str, paths.Walk] = {}
+        refused: ManigenError | None = None
+        for kind in kinds:  # one that cannot be walked, without companions for its fog, say, does not cost the others
+            try:
+                found[kind] = paths.walk_through(
+                    generator, ends, kind, count, opened.taught, even, **told, **settings(kind)
+                )
+            except ManigenError as error:
+                refused = error
+        if not found and refused is not None:
+            raise refused
+        return found
 
     def traces(most: int) -> dict[str, np.ndarray]:
         return {kind: walk.codes for kind, walk in walked(most).items()}
@@ -237,6 +223,7 @@ def exports(
 
     def page() -> bytes:
         held_out, floor = getattr(opened, "held_out", None) or (None, None)
+        found = walked(STEPS, held_out, with_fog=True)
         told = [
             {
                 "title": title(kind),
@@ -244,10 +231,13 @@ def exports(
                 "facts": walk.facts(floor, ruler_of(settings(kind)) or PIXELS),
                 "note": " ".join(walk.notes),
             }
-            for kind, walk in walked(STEPS, held_out, with_fog=True).items()
+            for kind, walk in found.items()
         ]
+        note = "All pictures are generated."
+        if left := [title(kind) for kind in kinds if kind not in found]:
+            note += f" Left out, since there was no such walk: {', '.join(left)}."
         names = " to ".join(name_of(opened, end) for end in ends)
-        return walk_page(f"{opened.name}: {names}", "All pictures are generated.", told, t, beyond=beyond)
+        return walk_page(f"{opened.name}: {names}", note, told, t, beyond=beyond)
 
     films = {"gif": partial(moving, "gif"), "webp": partial(moving, "webp")}
     if find_spec("imageio_ffmpeg") is not None:

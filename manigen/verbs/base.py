@@ -75,6 +75,8 @@ def knobs(parser: argparse.ArgumentParser, cards: Mapping[str, Card], dest: str 
         names = "" if len(owned) == len(cards) else f" ({', '.join(name for name, _ in owned)})"
         span = f"{knob.low:g} to {knob.high:g}, " if knob.low is not None and knob.high is not None else ""
         choices = f"{', '.join(map(str, knob.choices))}; " if knob.choices else ""
+        usual = {str(one.default): [name for name, other in owned if other.default == one.default] for _, one in owned}
+        default = ", ".join(f"{of} ({', '.join(who)})" for of, who in usual.items()) if len(usual) > 1 else knob.default
         group.add_argument(
             f"--{prefix}{knob_name.replace('_', '-')}",
             action=_Turn,
@@ -83,7 +85,7 @@ def knobs(parser: argparse.ArgumentParser, cards: Mapping[str, Card], dest: str 
             nargs="?" if isinstance(knob.default, bool) else None,
             default=argparse.SUPPRESS,
             metavar="VALUE",
-            help=f"{knob.help} [{choices}{span}default {knob.default}]{names}".replace("%", "%%"),
+            help=f"{knob.help} [{choices}{span}default {default}]{names}".replace("%", "%%"),
         )
 
 

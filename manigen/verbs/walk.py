@@ -44,7 +44,7 @@ def options(parser: ArgumentParser) -> None:
         help=f"one of {kinds} [geodesic: the best for this model], or one for each leg with + between; several, with "
         "commas between, are walked side by side",
     )
-    parser.add_argument("--steps", type=int, default=65, help="how many pictures from end to end [65]")
+    parser.add_argument("--steps", type=int, help="how many pictures from end to end [65, or the page's]")
     parser.add_argument("--even", action="store_true", help="equal steps change the picture equally")
     parser.add_argument(
         "--beyond", type=float, default=0.0, metavar="SHARE", help="go on past both ends, by 0 to 1 of the length [0]"
@@ -55,6 +55,7 @@ def options(parser: ArgumentParser) -> None:
         help="the file to write: .gif, .webp or .mp4 (films), .png (a strip), .html (a page with a slider), .npz",
     )
     picture_options(parser)
+    parser.set_defaults(seconds=None)  # longer through many ends, as on the page
     knobs(parser, paths.cards())
 
 
@@ -74,6 +75,7 @@ def run(given: Namespace) -> Result:
         ends = [_end(word, generator, codes) for word in words]
     else:
         words, ends = [str(number) for number in range(1, len(linked.ends) + 1)], list(linked.ends)
+    given.steps = given.steps or _usual(linked, suffix, given.beyond)
     asked = given.kind.split(",") if given.kind else linked.kinds if linked else ["geodesic"]
     kinds = list(dict.fromkeys(paths.kind_for(generator, kind.strip()) for kind in asked))
     if any("fog" in kind.split(paths.MIX) for kind in kinds) and not companions.join(generator, codes, look=True):
@@ -99,7 +101,8 @@ def run(given: Namespace) -> Result:
         found[kind] = paths.walk_through(generator, *way, **about)
     floor = None if apart is None else apart.floor(generator, codes)
     if suffix:
-        content = _file(suffix, given, generator, found, rulers, words, ends, floor)
+        t = linked.t if linked else 0.0
+        content = _file(suffix, given, generator, found, rulers, words, ends, floor, t)
         files.write_bytes(Path(given.out), content)
     rows: list[Any] = (
         [int(word) if word.isdecimal() else word for word in words] if linked is None else [None] * len(ends)
@@ -131,6 +134,17 @@ def _linked(given: Namespace) -> Asked:
     return asked
 
 
+def _usual(linked: Asked | None, suffix: str | None, beyond: float) -> int:
+    """Return how many pictures a walk has where nobody said: 65, or as many as its page puts into such a file."""
+    from manigen import links
+    from manigen.figures.walks import FILMS
+
+    if linked is None:
+        return 65
+    most = links.FILM_STEPS if (suffix or "").lstrip(".") in FILMS else links.STEPS
+    return links.steps(len(linked.ends), most, beyond)
+
+
 def _end(word: str, generator: Generator, codes: Codes) -> np.ndarray:
     """Return the code (d,) of one end: a row of the model's codes, or a picture, encoded or looked for."""
     from manigen import datasets, inversion
@@ -159,6 +173,7 @@ def _file(
     words: list[str],
     ends: list[np.ndarray],
     floor: float | None,
+    t: float,
 ) -> bytes:
     """Return the walks as the content of a file, as the Interpolate page makes it."""
     import numpy as np
@@ -169,13 +184,17 @@ def _file(
 
     first = next(iter(found.values()))
     x = [generator.decode(walk.codes) for walk in found.values()]
-    scale = max(1, round(SEEN_SIDE / x[0].shape[2])) if given.scale is None else given.scale
+    scale, gap = given.scale, 1
+    if given.link:  # as the page draws them
+        gap = walks.GAP
+    elif scale is None:
+        scale = max(1, round(SEEN_SIDE / x[0].shape[2]))
     if suffix == ".npz":
         own = {"codes": first.codes, "steps": first.steps, "distance_to_data": np.asarray(first.distance_to_data)}
         more = {"at": first.t, **(own if len(found) == 1 else {})}
-        return walks.archive({kind: walk.codes for kind, walk in found.items()}, ends, 0.0, more)
+        return walks.archive({kind: walk.codes for kind, walk in found.items()}, ends, t, more)
     if suffix == ".png":
-        return walks.strips(x, STRIP, given.beyond, scale, gap=1)
+        return walks.strips(x, STRIP, given.beyond, scale, gap)
     if suffix != ".html":
         kind = suffix.lstrip(".")
         return walks.film(x, len(ends), given.there_and_back, kind, given.beyond, given.seconds, scale)
@@ -189,7 +208,7 @@ def _file(
         for (kind, walk), pictures in zip(found.items(), x, strict=True)
     ]
     names = " to ".join(Path(word).name for word in words)
-    return walk_page(f"{generator.name}: {names}", "All pictures are generated.", told, beyond=given.beyond)
+    return walk_page(f"{generator.name}: {names}", "All pictures are generated.", told, t, beyond=given.beyond)
 
 
 def _numbers(walk: Walk, floor: float | None) -> Result:

@@ -54,6 +54,14 @@ def test_a_first_visit_is_not_empty(walker):
     assert walker.page.locator(".mg-own").count() == 1
 
 
+def test_why_a_walk_is_longer_is_told_where_no_straight_line_is_on_the_page(visit):
+    one = visit("/interpolate?kinds=graph~density")
+    for kind in ("graph", "density"):
+        row = one.page.locator(f'.mg-row[data-kind="{kind}"]')
+        row.get_by_text(re.compile(r"\d+ % longer than the straight line: .* the straight line is \d")).wait_for()
+    assert one.page.locator('.mg-row[data-kind="straight"]').count() == 0
+
+
 def test_pictures_change_while_the_hand_drags_and_both_kinds_move_together(walker):
     drag(walker, 0.1, 0.1)
     seen = [walker.picture(FIRST)], [walker.picture(SECOND)]

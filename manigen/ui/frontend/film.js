@@ -112,6 +112,8 @@ export class Film {
     const { values } = row;
     const { text } = this;
     row.worth = worth;
+    if (name === "straight") this.straight = { length: worth.length, farthest: farthest(worth) };
+    else if (worth.straight) this.straight = worth.straight;
     values.length.textContent = worth.length.toFixed(1);
     values.energy.textContent = tidy(worth.energy);
     values.evenness.textContent = fill(text.walk_percent, { value: (100 * worth.evenness).toFixed(0) });
@@ -130,11 +132,11 @@ export class Film {
   // Why this walk is longer or shorter than the straight line, with the numbers; what the search had to note goes first.
   explain({ kind, note, worth }) {
     const { text } = this;
-    const straight = this.rows.get("straight")?.worth;
+    const { straight } = this;
     let words = kind.sentence;
     if (straight && kind.name !== "straight" && straight.length > 0) {
       const more = 100 * (worth.length / straight.length - 1);
-      const [own, other] = [worth, straight].map(farthest);
+      const [own, other] = [farthest(worth), straight.farthest];
       const key = Math.abs(more) < 2 ? "walk_alike" : more < 0 ? "walk_shorter" : own < other ? "walk_longer" : "walk_longer_still";
       words = fill(text[key], { more: Math.abs(more).toFixed(0), less: Math.abs(more).toFixed(0), own: tidy(own), other: tidy(other) });
     }
