@@ -14,7 +14,7 @@ from manigen.figures.walks import FILMS
 from manigen.live import routes
 from manigen.live.library import Opened, library
 from manigen.ui import cache, components, pickers, state, turning, upload, walks
-from manigen.ui.text import all_text, card_text, sayings, text
+from manigen.ui.text import all_text, card_text, exported, language, sayings, text
 
 model = pickers.model()
 card = cache.cards()[model]
@@ -111,7 +111,7 @@ def export(opened: Opened, kinds: list[str], beyond: float) -> None:
         return
     even = state.from_link("even") == "1"
     at = links.position(state.from_link("t"), beyond=beyond)
-    makers = walks.exports(opened, kinds, ends, at, even, told, beyond)
+    makers = walks.exports(opened, kinds, ends, at, even, told, beyond, exported(), language())
     stem = walks.stem(model, kinds, [walks.name_of(opened, end) for end in ends])
     st.caption(text("export_help"))
     there_and_back = st.toggle(text("export_bounce"), True, key="export:bounce")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from string import Formatter
@@ -18,7 +19,7 @@ from manigen import paths
 from manigen.companions import Companions
 from manigen.discovery import discover
 from manigen.errors import ManigenError
-from manigen.ui import chinese, chinese_own
+from manigen.ui import chinese, chinese_own, text
 from manigen.ui.text import CARDS, CHINESE, ENGLISH, in_words_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -204,6 +205,29 @@ def test_a_saying_has_the_same_blanks_and_is_one(english: str) -> None:
     assert re.search(r"[\u4e00-\u9fff]", chinese.SAYINGS[english])
     filled, expected = (re.sub(r"[{}]", "", words) for words in (english, chinese.SAYINGS[english]))
     assert in_chinese(filled) == expected
+
+
+def test_the_page_of_a_walk_that_is_taken_away_is_in_chinese_throughout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "language", lambda: "zh")
+    say = text.exported()
+    monkeypatch.setattr(text, "language", lambda: "en")  # it is called later, where nobody knows who asked
+    along = np.array([0.2, 0.4, 0.3], np.float32)
+    told = {"distance_to_data": along, "held_out_distance": along, "fog": along, "bridges": np.array([True, False])}
+    walk = paths.Walk(np.zeros((3, 2), np.float32), "density", np.ones(2), residual=0.003, **told)
+    ended = [walk, replace(walk, residual=None), replace(walk, converged=False), replace(walk, residual=1e-9)]
+    ended += [replace(walk, residual=None, converged=False)]
+    along = np.linspace(0.1, 0.5, 5, dtype=np.float32)
+    wider = {name: along for name in told} | {"bridges": np.ones(4, bool)}
+    ended += [replace(walk, past=1, codes=np.zeros((5, 2), np.float32), steps=np.ones(4), **wider)]
+    for one in ended:
+        for name, value in one.facts(0.5, "critic").items():
+            assert re.search(r"[\u4e00-\u9fff]", say(name)), name
+            assert not re.search(r"[a-z]{3}", say(value).replace("critic", "")), value
+    for words in (*chinese.EXPORTED, "Density", "Great circle"):
+        filled = re.sub(r"\{\w+\}", "7", words)
+        assert re.search(r"[\u4e00-\u9fff]", say(filled)) and say(filled).count("7") == filled.count("7")
+    assert say("Nobody knows this.") == "Nobody knows this."
+    assert text.exported()("start") == "start"
 
 
 def test_the_link_chooses_the_language_and_the_switch_turns_it_over() -> None:

@@ -73,12 +73,13 @@ def walk_page(
     t: float = 0.0,
     language: str = "en",
     beyond: float = 0.0,
+    marks: tuple[str, str] = ("start", "end"),
 ) -> bytes:
     """Return the page of several walks, each with its `title` and pictures `x` (k, c, h, w) in [0, 1].
 
     A walk's `facts`, words by what they tell of, stand in a table under its picture, its `note` in a line under that.
     `t` in [-beyond, 1 + beyond] is where the slider stands when the page is opened; the pictures cover as much, and the
-    ends are marked where they go on past them.
+    ends are marked, by these words, where they go on past them.
     """
     told = []
     for walk in walks:
@@ -101,6 +102,8 @@ def walk_page(
     words = {"title": html.escape(title), "note": html.escape(note), "language": html.escape(language)}
     low, high = -beyond, 1 + beyond
     at = [100 * (end - low) / (high - low) for end in (0, 1)]
-    marks = "".join(f'<b style="left: {share:.2f}%">{end}</b>' for share, end in zip(at, ("start", "end"), strict=True))
-    span = {"low": f"{low:.4g}", "high": f"{high:.4g}", "ends": f"<nav>{marks}</nav>\n" if beyond else ""}
+    named = "".join(
+        f'<b style="left: {share:.2f}%">{html.escape(word)}</b>' for share, word in zip(at, marks, strict=True)
+    )
+    span = {"low": f"{low:.4g}", "high": f"{high:.4g}", "ends": f"<nav>{named}</nav>\n" if beyond else ""}
     return (_PAGE % {**words, **span, "t": f"{min(high, max(low, t)):.4f}", "walks": inside}).encode()

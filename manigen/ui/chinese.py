@@ -838,6 +838,36 @@ SAYINGS: dict[str, str] = {  # what a walk notes, or why there is none; the blan
     "decode returned NaN or infinity at one of the real codes; this generator has no roads to walk on.": "解码器在一个真实编码处给出了 NaN 或无穷大；这个生成器没有路可走。",
 }
 
+EXPORTED: dict[str, str] = {  # what the page of a walk that is taken away says besides; blanks as above
+    "All pictures are generated.": "所有图片都是生成的。",
+    "All pictures are generated. Left out, since there was no such walk: {kinds}.": "所有图片都是生成的。没有走成、因而略去的：{kinds}。",
+    " to ": " 到 ",
+    "start": "起点",
+    "end": "终点",
+    "length": "长度",
+    "energy": "能量",
+    "evenness": "均匀度",
+    "searched by": "搜索所用的尺子",
+    "{ruler}; length, energy and evenness are on pixels": "{ruler}；长度、能量和均匀度按像素计",
+    "distance to data": "到数据的距离",
+    "{far} × at most": "最多 {far} 倍",
+    "distance to held-out pictures": "到留出图片的距离",
+    "{far} (its own reconstructions {floor})": "{far}（模型自己的重建 {floor}）",
+    "fog": "雾",
+    "search": "搜索",
+    "exact": "精确",
+    "converged": "已收敛",
+    "not converged": "未收敛",
+    "stopped early": "提前停止",
+    "converged, residual under 0.01%": "已收敛，残差小于 0.01%",
+    "converged, residual {share}": "已收敛，残差 {share}",
+    "stopped early, residual {share}": "提前停止，残差 {share}",
+    "invented roads": "自造的路",
+    "{share} of its steps": "步数的 {share}",
+    "these numbers": "这些数字",
+    "of the way between the ends": "只算两端之间的路",
+}
+
 CARDS: dict[str, str] = {
     "pixels": "像素",
     "features": "分类器特征",

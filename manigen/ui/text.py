@@ -8,13 +8,14 @@ where it is shown. What an idea's card says of itself goes through `card_text`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from manigen.ui import state
-from manigen.ui.chinese import CARDS, CHINESE, SAYINGS
+from manigen.ui.chinese import CARDS, CHINESE, EXPORTED, SAYINGS
 from manigen.ui.chinese_own import KNOBS, TOLD
 
 CARDS_FOLDED = {english.lower(): chinese for english, chinese in CARDS.items()}
@@ -903,6 +904,14 @@ def sayings() -> dict[str, str]:
     Both sides have the same `{blanks}`, which stand for whatever words or figures are there.
     """
     return SAYINGS if language() == "zh" else {}
+
+
+def exported() -> Callable[[str], str]:
+    """Return what turns the English words of an exported page into the present language, whoever calls it, and when."""
+    if language() != "zh":
+        return str
+    known = SAYINGS | EXPORTED
+    return lambda words: CARDS.get(words) or in_words_of(known, words)
 
 
 def _words() -> dict[str, str]:

@@ -180,10 +180,13 @@ def exports(
     even: bool = False,
     knobs: Mapping[str, Mapping[str, Value]] | None = None,
     beyond: float = 0.0,
+    say: Callable[[str], str] = str,
+    language: str = "en",
 ) -> dict[str, Callable[..., bytes]]:
     """Return what makes each file, by its suffix; nothing is computed before it is called.
 
-    A kind may be a mix, one for each leg: "straight+density"; `knobs` are each kind's settings, else the usual.
+    A kind may be a mix, one for each leg: "straight+density"; `knobs` are each kind's settings, else the usual. What
+    the page with the slider has to say is in the `language` into which `say` turns English.
     """
     ends = [np.array(end, np.float32) for end in ends]
 
@@ -226,18 +229,22 @@ def exports(
         found = walked(STEPS, held_out, with_fog=True)
         told = [
             {
-                "title": title(kind),
+                "title": say(title(kind)),
                 "x": opened.generator.decode(walk.codes),
-                "facts": walk.facts(floor, ruler_of(settings(kind)) or PIXELS),
-                "note": " ".join(walk.notes),
+                "facts": {
+                    say(name): say(value)
+                    for name, value in walk.facts(floor, ruler_of(settings(kind)) or PIXELS).items()
+                },
+                "note": " ".join(map(say, walk.notes)),
             }
             for kind, walk in found.items()
         ]
         note = "All pictures are generated."
-        if left := [title(kind) for kind in kinds if kind not in found]:
+        if left := [say(title(kind)) for kind in kinds if kind not in found]:
             note += f" Left out, since there was no such walk: {', '.join(left)}."
-        names = " to ".join(name_of(opened, end) for end in ends)
-        return walk_page(f"{opened.name}: {names}", note, told, t, beyond=beyond)
+        names = say(" to ").join(name_of(opened, end) for end in ends)
+        marks = say("start"), say("end")
+        return walk_page(f"{opened.name}: {names}", say(note), told, t, language, beyond, marks)
 
     films = {"gif": partial(moving, "gif"), "webp": partial(moving, "webp")}
     if find_spec("imageio_ffmpeg") is not None:

@@ -216,7 +216,7 @@ def test_the_ends_can_be_an_uploaded_picture_and_a_bad_file_is_one_sentence(walk
 def test_exports_hold_what_is_on_screen(walker):
     walker.page.get_by_role("button", name="Export").click()
     given = {}
-    for name in ("GIF", "MP4", "PNG", "npz"):
+    for name in ("GIF", "MP4", "PNG", "npz", "WebP", "HTML"):
         button = walker.page.locator('[data-testid="stDownloadButton"] button').filter(has_text=name).first
         with walker.page.expect_download() as download:
             button.click()
@@ -227,6 +227,17 @@ def test_exports_hold_what_is_on_screen(walker):
     assert Image.open(given["PNG"]).width > 16 * 28
     with np.load(given["npz"], allow_pickle=False) as kept:
         assert any(array.ndim == 2 and array.shape[1] == 16 for array in kept.values())
+    assert Image.open(given["WebP"]).n_frames == Image.open(given["GIF"]).n_frames
+    (own := given["HTML"].with_suffix(".html")).write_bytes(given["HTML"].read_bytes())
+    walker.context.set_offline(True)
+    page = walker.context.new_page()
+    page.goto(own.as_uri())
+    shown = "(() => [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()))()"
+    page.wait_for_function(f"new Set({shown}).size === 2 && {shown}.every((one) => one.length > 400)")
+    before = page.evaluate(shown)
+    page.get_by_role("slider").press("End")  # both walks end at one picture
+    page.wait_for_function(f"new Set({shown}).size === 1")
+    assert page.evaluate(shown)[0] not in before and page.locator("dt").count() >= 10
 
 
 def test_pins_of_the_explore_page_become_the_ends(explore):
