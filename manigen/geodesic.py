@@ -77,6 +77,7 @@ BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(("density", {"fear": _fear(width), "bandwidth": width}) for width in (0.15, 0.25, 0.4, 0.6)),
 )
 SEARCHED = ("density", "fog", "pullback")
+Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,10 +230,10 @@ def choose(
     best = _best(tried, on.floor)
     settings: dict[str, dict[str, Any]] = {}  # of every kind those that did best
     figures: dict[str, dict[str, Any]] = {}
-    for kind, knobs, told in tried:
-        name = named(kind, knobs)
-        if name not in figures or (kind, knobs) == best[:2] or _better(told, figures[name], named(*best[:2]) == name):
-            figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
+    for name in dict.fromkeys(named(kind, knobs) for kind, knobs, _ in tried):
+        some = [one for one in tried if named(*one[:2]) == name]
+        kind, knobs, told = best if best in some else _best_of(some, tried[0][2], on.floor)
+        figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
     if shown is not None:
         for name, chosen in settings.items():
             progress(f"showing {name}")
@@ -271,16 +272,31 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _best(tried: list[tuple[str, dict[str, Any], dict[str, float]]], floor: float) -> tuple[str, dict[str, Any], Any]:
+def _best(tried: list[Tried], floor: float) -> Tried:
     """The nearest to held-out pictures of those not too long; of those at the floor the sharpest and surest."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
-    rested = [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
+    rested = _rested(tried)
     able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
     if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
         able = rested or [tried[0]]
+    return _nearest_or_crispest(able, tried[0][2], floor)
+
+
+def _best_of(some: list[Tried], straight: Mapping[str, float], floor: float) -> Tried:
+    """The same of one kind only, which has nothing to fall back to: of those too long or restless, where all are."""
+    able = _rested(some) or some
+    longest = LONGEST * max(straight["length"], 1e-9)
+    return _nearest_or_crispest([one for one in able if one[2]["length"] <= longest] or able, straight, floor)
+
+
+def _rested(tried: list[Tried]) -> list[Tried]:
+    return [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
+
+
+def _nearest_or_crispest(able: list[Tried], straight: Mapping[str, float], floor: float) -> Tried:
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if reached:
-        crisp = max(tried[0][2]["sharpness"], 1e-12)
+        crisp = max(straight["sharpness"], 1e-12)
         return max(reached, key=lambda one: one[2].get("confidence", 0.0) + one[2]["sharpness"] / crisp)
     return min(able, key=lambda one: one[2]["held_out_distance"])
 
@@ -295,10 +311,6 @@ def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, uns
         f"own reconstructions {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
         f"{len(on.starts)} pairs." + (" It was chosen on training pictures that were kept back." if unseen else "")
     )
-
-
-def _better(told: Mapping[str, Any], than: Mapping[str, Any], chosen: bool) -> bool:
-    return not chosen and told["held_out_distance"] < than["held_out_distance"]
 
 
 def write(folder: str | Path, facts: Mapping[str, Any]) -> None:

@@ -123,6 +123,18 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
 
 
+def test_the_knobs_of_a_kind_that_is_not_chosen_are_chosen_by_the_same_rule():
+    straight = tried("straight", 4.0, 0.12, 0.95, 10)
+    blurred, best = tried("density", 3.0, 0.04, 0.70, 12, fear=4.0), tried("density", 4.6, 0.11, 0.90, 12, fear=0.3)
+    long, restless = tried("density", 4.5, 0.13, 0.99, 22, fear=0.5), tried("density", 4.5, 0.13, 0.99, 12, 0.6, fear=1)
+    some = [blurred, best, long, restless]
+    assert geodesic._best([straight, *some], floor=5.0) is straight
+    assert geodesic._best_of(some, straight[2], 5.0) is best
+    assert geodesic._best_of(some, straight[2], 2.0) is blurred  # none reaches it: the nearest
+    assert geodesic._best_of([long, restless], straight[2], 5.0) is long
+    assert geodesic._best_of([restless], straight[2], 5.0) is restless
+
+
 def test_a_straight_line_or_a_great_circle_that_measures_best_is_the_models_geodesic():
     straight, circle, density = (tried(kind, far, 0.12, None, 10) for kind, far in
                                  (("straight", 5.3), ("great_circle", 4.8), ("density", 5.1)))  # fmt: skip
