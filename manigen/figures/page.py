@@ -23,7 +23,9 @@ _PAGE = """<!doctype html>
 :root { color-scheme: light dark; font: 17px/1.5 system-ui, sans-serif; }
 body { max-width: 1100px; margin: 0 auto; padding: 28px 20px; }
 h1 { font-size: 1.3rem; margin: 0 0 4px; } p { margin: 0 0 18px; opacity: .7; }
-main { display: grid; gap: 20px; grid-template-columns: repeat(auto-fit, minmax(140px, min(420px, 62vh))); }
+main { --least: max(150px, (100%% - 20px * (var(--walks) - 1)) / var(--walks)); display: grid; gap: 20px;
+  grid-template-columns: repeat(auto-fit, minmax(var(--least), 1fr));
+  max-width: calc(var(--walks) * (min(420px, 62vh) + 20px)); }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 6px; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; margin: 12px 0 0; }
 dl, figure p { font-size: .88rem; line-height: 1.35; } figure p { margin: 8px 0 0; }
@@ -31,11 +33,14 @@ dt { opacity: .65; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 canvas { width: 100%%; image-rendering: pixelated; border-radius: 12px; display: block; }
 nav { position: relative; height: 24px; margin: 0 8px; font-size: .88rem; opacity: .7; }
 nav b { position: absolute; transform: translateX(-50%%); border-top: 2px solid; padding: 0 6px; font-weight: 400; }
-input { width: 100%%; height: 44px; margin: 22px 0 0; accent-color: #4f46c8; }
+footer { position: sticky; bottom: 0; margin-top: 14px; padding: 6px 0 10px; background: Canvas; }
+input { width: 100%%; height: 44px; margin: 0; accent-color: #4f46c8; border-radius: 22px; }
+input:focus-visible { outline: 2px solid #4f46c8; }
 </style>
-<h1>%(title)s</h1><p>%(note)s</p><main></main>
-<input type="range" min="%(low)s" max="%(high)s" step="0.001" value="%(t)s" aria-label="%(title)s" autofocus>
-%(ends)s<script>
+<h1>%(title)s</h1><p>%(note)s</p><main style="--walks: %(count)s"></main>
+<footer><input type="range" min="%(low)s" max="%(high)s" step="0.001" value="%(t)s" aria-label="%(title)s" autofocus>
+%(ends)s</footer>
+<script>
 const walks = %(walks)s;
 const slider = document.querySelector("input"), hall = document.querySelector("main");
 for (const walk of walks) {
@@ -106,4 +111,5 @@ def walk_page(
         f'<b style="left: {share:.2f}%">{html.escape(word)}</b>' for share, word in zip(at, marks, strict=True)
     )
     span = {"low": f"{low:.4g}", "high": f"{high:.4g}", "ends": f"<nav>{named}</nav>\n" if beyond else ""}
-    return (_PAGE % {**words, **span, "t": f"{min(high, max(low, t)):.4f}", "walks": inside}).encode()
+    at_first = {"t": f"{min(high, max(low, t)):.4f}", "count": max(1, len(told))}
+    return (_PAGE % {**words, **span, **at_first, "walks": inside}).encode()
