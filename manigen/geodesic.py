@@ -5,9 +5,9 @@
 A blurred picture is near to everything, so the score stands beside sharpness and beside how sure a classifier is; and a
 long detour past many real pictures would be near to all of them, so no walk is chosen that is more than `LONGEST` times
 as long as the straight one, unless all of those leave the data altogether (`LOST`).
-The floor is what the model's own reconstructions of the ends score. Sharpness is also told in units of the three
-held-out pictures nearest to each: two digits drawn over each other have more edges than either, a thin one has few, and
-neither is a matter of blur.
+The floor is what the model's own reconstructions of the ends score, or its draws where it reads no pictures. Sharpness
+is also told in units of the three held-out pictures nearest to each: two digits drawn over each other have more edges
+than either, a thin one has few, and neither is a matter of blur.
 
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of whose searches more
@@ -110,7 +110,7 @@ class Ground:
 
     @property
     def reconstructed(self) -> np.ndarray:
-        """The model's own reconstructions (2 k, c, h, w) of the ends."""
+        """The model's own reconstructions (2 k, c, h, w) of the ends, or its draws."""
         return np.asarray(self.generator.decode(np.concatenate([self.starts, self.ends])))
 
     def pictures(self, ways: list[paths.Trace]) -> np.ndarray:
@@ -181,9 +181,17 @@ def ground(
 
     `images` are those of the test split, of which the even or the `odd` rows are taken; with `kept_back` those of the
     train split, of which every fifth with a code is an end or judges, and so do others that have none.
-    Raises `NotPossible` where the model encodes no pictures, or too few are held out.
+    A model that reads no pictures is walked between draws of its own that are on no road: half of every fifth to choose
+    on, the other half to show.
+    Raises `NotPossible` where too few are held out.
     """
-    if kept_back:
+    draws = not (codes.split < 2).any()
+    if draws:
+        rows = np.flatnonzero(codes.rows % (2 * KEPT) == KEPT * (not kept_back))
+        taught = codes.z[codes.rows % KEPT != 0]
+        judges = np.arange(len(images)) if kept_back else np.arange(int(odd), len(images), 2)
+        judges = np.sort(seeds.numpy_stream(seed, 6).permutation(judges)[:JUDGES])
+    elif kept_back:
         rows = np.flatnonzero((codes.split == 0) & (codes.rows % KEPT == 0))
         taught = codes.z[(codes.split == 0) & (codes.rows % KEPT != 0)]
         judges = np.setdiff1d(np.arange(len(images)), codes.rows[(codes.split == 0) & (codes.rows % KEPT != 0)])
@@ -193,7 +201,7 @@ def ground(
         judges = np.arange(int(odd), len(images), 2)
     if len(rows) < FEWEST or not len(taught):
         raise NotPossible(
-            "A geodesic is chosen on held-out pictures, and this model has too few codes of such pictures."
+            "A geodesic is chosen between held-out pictures, or draws, and this model has too few codes of such."
         )
     order = seeds.numpy_stream(seed, 5).permutation(rows)
     labels = codes.labels
@@ -204,7 +212,7 @@ def ground(
             found.append((int(first), int(second)))
     ends = np.array(found)
     x = np.asarray(images.x)
-    others = np.setdiff1d(judges, codes.rows[ends].ravel())
+    others = judges if draws else np.setdiff1d(judges, codes.rows[ends].ravel())
     held_out = x[others].reshape(len(others), -1).astype(np.float32) / np.float32(255)
     extractor = measures.Context(generator, images, n=min(len(x), 1000)).extractor
     return Ground(generator, Nearest(taught), codes.z[ends[:, 0]], codes.z[ends[:, 1]], held_out, extractor)
@@ -250,6 +258,11 @@ def choose(
             "kinds": figures,
         },
     }
+
+
+def floor_of(generator: Any) -> str:
+    """Return what the floor is the distance of: of a model that reads no pictures there are no reconstructions."""
+    return "reconstructions" if getattr(generator, "encodes", True) else "draws"
 
 
 def able(generator: Any, kind: str, knobs: Mapping[str, Any]) -> bool:
@@ -308,7 +321,7 @@ def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, uns
     share = told["length"] / max(figures["straight"]["length"], 1e-9)
     return (
         f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
-        f"own reconstructions {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
+        f"own {floor_of(on.generator)} {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
         f"{len(on.starts)} pairs." + (" It was chosen on training pictures that were kept back." if unseen else "")
     )
 

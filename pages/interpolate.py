@@ -173,7 +173,7 @@ def why_own() -> str:
     if figures is None:
         return text("walk_own_plain")
     shown = {name: f"{value:.2f}" for name, value in figures.items() if isinstance(value, float)}
-    words = text("walk_own_help", **{**figures, **shown})
+    words = text("walk_own_help" if card["encodes"] else "drawn_walk_own_help", **{**figures, **shown})
     return f"{words} {text('walk_own_set', knobs=figures['knobs'])}" if figures["knobs"] else words
 
 

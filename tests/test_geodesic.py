@@ -99,6 +99,26 @@ def test_it_is_chosen_on_training_pictures_that_no_road_has_seen_and_shown_on_ot
     assert "pullback, critic" not in told["walks"]["kinds"]  # it has none
 
 
+def test_a_model_that_reads_no_pictures_is_walked_between_its_own_draws():
+    model, codes, test = circle()
+    model.encodes = False
+    n = len(codes.z)
+    drawn = Codes(codes.z, np.full(n, -1), np.full(n, 2), np.arange(n), np.full(n, np.nan))
+    train = Images(
+        np.round(255 * ring(codes.z[:800])).astype(np.uint8), codes.labels[:800], ("up", "down"), "circle", "train"
+    )
+    on = geodesic.ground(model, drawn, train, 20, kept_back=True)
+    shown = geodesic.ground(model, drawn, test, 20)
+    ends = [{tuple(end) for end in [*one.starts, *one.ends]} for one in (on, shown)]
+    assert len(ends[0]) == len(ends[1]) == 40 and not ends[0] & ends[1]
+    for one, there in zip((on, shown), ends, strict=True):
+        assert not there & {tuple(code) for code in one.taught.z} and len(one.taught.z) == n - n // geodesic.KEPT
+    assert len(shown.held_out) == len(test.x) // 2  # none of them is an end
+    told = geodesic.choose(on, shown)
+    assert told["geodesic"] in ("density", "great_circle")  # along the circle
+    assert "the model's own draws" in told["geodesic_reason"]
+
+
 def tried(kind, far, sharp, sure, length, restless=0.0, **knobs):
     told = {"held_out_distance": far, "sharpness": sharp, "length": length, "not_converged": restless}
     return kind, knobs, told | ({} if sure is None else {"confidence": sure})

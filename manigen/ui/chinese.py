@@ -426,6 +426,7 @@ CHINESE: dict[str, str] = {
     "drawn_neighbours": "最近的抽样编码，由模型画出",
     "drawn_distance_help": "这个编码离为地图抽取的编码中最近的一个有多远。1 表示与其中 95 % 到其最近邻的距离相当。",
     "drawn_walk_from_data": "与抽样的距离",
+    "drawn_walk_own_help": "这个模型自己的测地线：选定时，所有路径种类中数它测得最好。在它自己抽取的 {pairs} 对编码之间，它的途中图片与真实图片相距 {own}（直线为 {straight}，抽取的图片本身为 {floor}），长度是直线的 {share} 倍。",
     "drawn_walk_farthest_help": "与为地图抽取的编码的最大距离。1 表示与其中 95 % 到其最近邻的距离相当。",
     "drawn_level_near": "在抽样之中。",
     "drawn_level_near_more": "这样的编码经常被抽到。",

@@ -439,6 +439,7 @@ ENGLISH: dict[str, str] = {
     "drawn_distance_help": "How far this code is from the nearest of the codes that were drawn for the map. 1 is as far as 95 % of them are from "
     "their own nearest.",
     "drawn_walk_from_data": "from draws",
+    "drawn_walk_own_help": "This model's own geodesic: of all kinds of path this one measured best when it was chosen. Between {pairs} pairs of its own draws its walks come within {own} of real pictures (the straight line {straight}, the draws themselves {floor}), at {share} times the straight line's length.",
     "drawn_walk_farthest_help": "The largest distance to the codes that were drawn for the map. 1 is as far as 95 % of them are from their own nearest.",
     "drawn_level_near": "Among the draws.",
     "drawn_level_near_more": "Codes like this one are drawn often.",

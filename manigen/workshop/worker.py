@@ -266,7 +266,7 @@ class Turn:
         )
 
     def walk(self, run: Run, stage: Callable[[str], None]) -> None:
-        """Choose the model's geodesic, where it has codes enough of pictures that are held out."""
+        """Choose the model's geodesic, where enough codes and pictures are held out."""
         stage("choosing its kind of path")
         generator, codes = weights.load(run.out), weights.codes(run.out)
         with suppress(NotPossible):
