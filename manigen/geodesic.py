@@ -43,6 +43,7 @@ LONGEST = 1.5  # times the straight walk's length that the chosen kind's may hav
 LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, all lengths will do
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
+DRAWS = "draws"
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
 
@@ -187,7 +188,7 @@ def ground(
     """
     draws = not (codes.split < 2).any()
     if draws:
-        rows = np.flatnonzero(codes.rows % (2 * KEPT) == KEPT * (not kept_back))
+        rows = np.flatnonzero(codes.rows % (2 * KEPT) == (0 if kept_back else KEPT))
         taught = codes.z[codes.rows % KEPT != 0]
         judges = np.arange(len(images)) if kept_back else np.arange(int(odd), len(images), 2)
         judges = np.sort(seeds.numpy_stream(seed, 6).permutation(judges)[:JUDGES])
@@ -262,7 +263,7 @@ def choose(
 
 def floor_of(generator: Any) -> str:
     """Return what the floor is the distance of: of a model that reads no pictures there are no reconstructions."""
-    return "reconstructions" if getattr(generator, "encodes", True) else "draws"
+    return "reconstructions" if getattr(generator, "encodes", True) else DRAWS
 
 
 def able(generator: Any, kind: str, knobs: Mapping[str, Any]) -> bool:
@@ -319,10 +320,12 @@ def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, uns
     others = {name: one["held_out_distance"] for name, one in figures.items() if name != best}
     listed = ", ".join(f"{value:.3f} ({name})" for name, value in sorted(others.items(), key=lambda item: item[1]))
     share = told["length"] / max(figures["straight"]["length"], 1e-9)
+    drawn = floor_of(on.generator) == DRAWS
+    kept = "between other draws" if drawn else "on training pictures that were kept back"
     return (
         f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
         f"own {floor_of(on.generator)} {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
-        f"{len(on.starts)} pairs." + (" It was chosen on training pictures that were kept back." if unseen else "")
+        f"{len(on.starts)} pairs." + (f" It was chosen {kept}." if unseen else "")
     )
 
 

@@ -116,7 +116,7 @@ def test_a_model_that_reads_no_pictures_is_walked_between_its_own_draws():
     assert len(shown.held_out) == len(test.x) // 2  # none of them is an end
     told = geodesic.choose(on, shown)
     assert told["geodesic"] in ("density", "great_circle")  # along the circle
-    assert "the model's own draws" in told["geodesic_reason"]
+    assert "the model's own draws" in told["geodesic_reason"] and "between other draws" in told["geodesic_reason"]
 
 
 def tried(kind, far, sharp, sure, length, restless=0.0, **knobs):

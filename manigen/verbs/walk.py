@@ -75,7 +75,7 @@ def run(given: Namespace) -> Result:
         ends = [_end(word, generator, codes) for word in words]
     else:
         words, ends = [str(number) for number in range(1, len(linked.ends) + 1)], list(linked.ends)
-    given.steps = given.steps or _usual(linked, suffix, given.beyond)
+    given.steps = _usual(linked, suffix, given.beyond) if given.steps is None else given.steps
     asked = given.kind.split(",") if given.kind else linked.kinds if linked else ["geodesic"]
     kinds = list(dict.fromkeys(paths.kind_for(generator, kind.strip()) for kind in asked))
     if any("fog" in kind.split(paths.MIX) for kind in kinds) and not companions.join(generator, codes, look=True):
