@@ -45,11 +45,11 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="explore-bar
 
 spelled = state.from_link("ends")
 if spelled and spelled != st.session_state.get("read:ends"):
-    st.session_state["read:ends"] = spelled
     try:
         state.set_tray(state.ends_from_link(spelled, model, card["dim"]), by_page=True)
     except ManigenError as problem:
         st.warning(str(problem))
+    st.session_state["read:ends"] = spelled  # once it is taken over: a run may be cut short at any look at the session
 
 
 try:
@@ -103,8 +103,8 @@ shown = components.mount(
     on_made_change=lambda: None,
 )
 ends = state.ends_to_link(state.tray()["pins"], model)
-st.session_state["read:ends"] = ends
 state.to_link(model=model, map=recipe.spelled(), colour=colour, ends=ends)
+st.session_state["read:ends"] = ends
 state.tell_selections(model)
 if shown.get("walk"):
     st.switch_page(Path(__file__).with_name("interpolate.py"))

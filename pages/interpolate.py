@@ -46,16 +46,18 @@ def begin() -> None:
     pinned = [pin["code"] for pin in state.tray()["pins"] if pin["model"] == model]
     is_new = spelled and spelled != st.session_state.get("read:walk")
     pins_are_new = pinned and pinned != st.session_state.get("walk:pinned")
-    st.session_state["walk:pinned"] = pinned
+    taken = False
     if is_new:
         try:
-            return state.set_ends(model, links.codes_from_link(spelled, card["dim"]), card["dim"], by_page=True)
+            state.set_ends(model, links.codes_from_link(spelled, card["dim"]), card["dim"], by_page=True)
+            taken = True
         except ManigenError as problem:
             st.warning(str(problem))
-    if pins_are_new:
+    if pins_are_new and not taken:
         state.set_ends(model, pinned, card["dim"], by_page=True)
     elif not state.has_ends(model):
         take_ends(walks.opening(opened.codes))
+    st.session_state["walk:pinned"] = pinned  # once they are taken: a run may be cut short at any look at the session
 
 
 def class_name(label: int) -> str:
@@ -256,7 +258,6 @@ components.mount(
 if "differentiable" in card:  # a model that was brought
     st.caption(text("mdl_gradient" if card["differentiable"] else "mdl_no_gradient"))
 spelled = links.codes_to_link(ends["codes"])
-st.session_state["read:walk"] = spelled
 state.to_link(
     model=model,
     map=map_name,
@@ -269,3 +270,4 @@ state.to_link(
     bounce="1" if bounce else "0",
     beyond=f"{beyond:g}" if beyond else None,
 )
+st.session_state["read:walk"] = spelled  # last: a run cut short before this takes no old link for a new one

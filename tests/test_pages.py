@@ -7,17 +7,19 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from manigen import weights
 from manigen.ui import state
+from manigen.ui.directions import Selection
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUTER = str(ROOT / "manigen" / "ui" / "router.py")
@@ -136,46 +138,85 @@ def test_no_press_is_lost_where_several_runs_wait_and_the_newest_values_stand(mo
     }
 
 
+class CutShort(dict[str, Any]):
+    """A session in which a run can be ended at any of its looks, as Streamlit ends one where a further one waits."""
+
+    looks, cut = 0, -1
+
+    def look(self) -> None:
+        from streamlit.runtime.scriptrunner import RerunException
+        from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+
+        self.looks += 1
+        if self.looks == self.cut:
+            raise RerunException(RerunData())
+
+    @contextmanager
+    def cut_at(self, cut: int) -> Iterator[None]:
+        self.looks, self.cut = 0, cut
+        try:
+            yield
+        finally:
+            self.cut = -1
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "setdefault", "pop"):
+            self.look()
+        return super().__getattribute__(name)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.look()
+        super().__setitem__(key, value)
+
+
 def test_a_change_of_the_link_that_is_cut_short_anywhere_is_made_when_it_is_begun_again(monkeypatch):
     """Streamlit may end a callback at each of its looks at the session; a switch of language must not come undone."""
     from streamlit.runtime.scriptrunner import RerunException
-    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
     def switched(cut: int) -> int:
         """Return how many looks a switch takes that is ended at its look number `cut`."""
-        looks = -1000
-
-        def look() -> None:
-            nonlocal looks
-            looks += 1
-            if looks == cut:
-                raise RerunException(RerunData())
-
-        class Session(dict[str, Any]):
-            def __getattribute__(self, name: str) -> Any:
-                if name in ("get", "setdefault", "pop"):
-                    look()
-                return super().__getattribute__(name)
-
-            def __setitem__(self, key: str, value: Any) -> None:
-                look()
-                super().__setitem__(key, value)
-
-        link = {"lang": "en"}
+        session, link = CutShort(), {"lang": "en"}
         monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: None)
-        monkeypatch.setattr(state, "st", SimpleNamespace(session_state=Session(), query_params=link))
+        monkeypatch.setattr(state, "st", SimpleNamespace(session_state=session, query_params=link))
         assert state.from_link("lang") == "en"
-        looks = 0
-        with suppress(RerunException):
+        with suppress(RerunException), session.cut_at(cut):
             state.whole(lambda: state.to_link(lang="zh"))()
-        taken, looks = looks, -1000
+        looks = session.looks
         assert state.from_link("lang") == "zh" and link["lang"] == "zh"
-        return taken
+        return looks
 
     whole = switched(0)
     assert whole > 4
     for cut in range(1, whole + 1):
         assert switched(cut) > cut
+
+
+def test_a_selection_that_was_taken_away_does_not_come_back_wherever_the_run_that_follows_is_cut_short(monkeypatch):
+    """A page's run tells the link what is left; the link of before must not be taken for a new one afterwards."""
+    from streamlit.runtime.scriptrunner import RerunException
+
+    one = Selection("corner", 9, np.array([1.0, 0.0], np.float32), np.array([0.5, 0.5], np.float32))
+
+    def left(cut: int) -> int:
+        session, link = CutShort(), {"selections": state.selections_to_link([one])}
+        monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: None)
+        monkeypatch.setattr(state, "st", SimpleNamespace(session_state=session, query_params=link))
+        assert [other.name for other in state.selections("m", 2)] == ["corner"]
+        state.tell_selections("m")
+        state.set_selections("m", [])  # the press
+        with suppress(RerunException), session.cut_at(cut):
+            assert state.selections("m", 2) == []
+            state.tell_selections("m")
+        looks = session.looks
+        assert state.selections("m", 2) == []  # the next run
+        state.tell_selections("m")
+        assert "selections" not in link and state.selections("m", 2) == []
+        return looks
+
+    whole = left(0)
+    assert whole > 6
+    for cut in range(1, whole + 1):
+        left(cut)
 
 
 def test_every_press_is_taken_whole():

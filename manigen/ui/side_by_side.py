@@ -52,8 +52,8 @@ def begin(cards: Cards, present: str) -> None:
 def keep(cards: Cards, present: str, data: str, chosen: Sequence[str], view: str) -> None:
     """Write what is chosen to the link; the present model of the other pages is one of them."""
     spelled = "~".join(chosen)
-    st.session_state["read:models"] = spelled
     state.to_link(model=present if present in chosen else chosen[0], data=data, models=spelled, view=view)
+    st.session_state["read:models"] = spelled
 
 
 def _take_wish() -> None:

@@ -185,8 +185,8 @@ def set_selections(model: str, chosen: list[Selection]) -> None:
 def tell_selections(model: str) -> str | None:
     """Write a model's selections to the link, and return how it spells them."""
     spelled = selections_to_link(st.session_state.get("selections:of", {}).get(model, []))
-    st.session_state["read:selections"] = spelled
     to_link(selections=spelled)
+    st.session_state["read:selections"] = spelled  # last: a run cut short before this takes nothing old for a new link
     return spelled
 
 
