@@ -114,7 +114,7 @@ def test_a_model_that_reads_no_pictures_is_walked_between_its_own_draws():
     for one, there in zip((on, shown), ends, strict=True):
         assert not there & {tuple(code) for code in one.taught.z} and len(one.taught.z) == n - n // geodesic.KEPT
     assert len(shown.held_out) == len(test.x) // 2  # none of them is an end
-    told = geodesic.choose(on, shown)
+    told = geodesic.choose(on, shown, grid=geodesic.BRIEF)
     assert told["geodesic"] in ("density", "great_circle")  # along the circle
     assert "the model's own draws" in told["geodesic_reason"] and "between other draws" in told["geodesic_reason"]
 

@@ -32,6 +32,8 @@ class Network:
 
 def decoder_of(generator: Any) -> Callable[[Any], Any]:
     """Return what turns codes into pictures: a generator's `decode`, or what is called itself, be it a torch module."""
+    if isinstance(generator, Network):
+        return generator
     decode = getattr(generator, "decode", None)
     if not callable(decode):
         decode = generator
@@ -41,4 +43,4 @@ def decoder_of(generator: Any) -> Callable[[Any], Any]:
         )
     owner, torch = getattr(decode, "__self__", decode), sys.modules.get("torch")
     plain = torch is not None and isinstance(owner, torch.nn.Module) and not hasattr(owner, "decode_batch")
-    return Network(decode) if plain and not isinstance(decode, Network) else decode
+    return Network(decode) if plain else decode

@@ -149,13 +149,15 @@ class Interpolate {
     const most = Math.min(STEPS, Math.floor((2 * STEPS) / (1 + 2 * beyond)));
     const steps = drag ? legs * Math.max(4, Math.floor(DRAGGED / legs)) + 1 : legs * Math.max(LEG, Math.floor(most / legs)) + 1;
     this.transport.seconds = 4 + 2.5 * (legs - 1);
-    const beside = this.data.kinds.every(({ name }) => name !== "straight"); // so that it can be told why one is longer
+    const unseen = this.data.kinds.every(({ name }) => name !== "straight");
+    const teller = unseen ? kinds.find((kind) => !kind.refines) ?? kinds[0] : null; // one reply tells of the straight line, too
+    if (!drag && kinds === this.data.kinds) this.film.straight = null;
     for (const { name, spelled, knobs, refines } of kinds) {
       const message = { op: "walk", model, map, kind: spelled, knobs, ends, steps, even: this.even, beyond };
       const turn = {};
       this.turns.set(name, turn); // whatever is asked for after this overtakes it
       if (!drag) this.searching.set(name, performance.now());
-      const ask = (coarse) => this.live.ask(`walk-${name}`, { ...message, coarse, report: !coarse && !drag, beside: beside && !coarse }, (reply) => {
+      const ask = (coarse) => this.live.ask(`walk-${name}`, { ...message, coarse, report: !coarse && !drag, beside: name === teller?.name && !coarse }, (reply) => {
         const newest = this.turns.get(name) === turn;
         if (ends.length !== this.ends.length || (!newest && !drag)) return;
         this.take(name, reply, drag);
