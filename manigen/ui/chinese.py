@@ -425,6 +425,10 @@ CHINESE: dict[str, str] = {
     # a model without an encoder: its codes are draws
     "drawn_neighbours": "最近的抽样编码，由模型画出",
     "drawn_distance_help": "这个编码离为地图抽取的编码中最近的一个有多远。1 表示与其中 95 % 到其最近邻的距离相当。",
+    "drawn_walk_longer": "比直线长 {more} %：它绕开了空白处，离抽样最远 {own} ×，直线则为 {other} ×。",
+    "drawn_walk_longer_still": "比直线长 {more} %，却没有离抽样更近：最远 {own} ×，直线为 {other} ×。",
+    "drawn_walk_shorter": "比直线短 {less} %，但这不值得称赞：用像素量长度会偏爱模糊。离抽样最远 {own} ×，直线为 {other} ×。",
+    "drawn_walk_alike": "与直线一样长，相差不到 {more} %。离抽样最远 {own} ×，直线为 {other} ×。",
     "drawn_walk_from_data": "与抽样的距离",
     "drawn_walk_own_help": "这个模型自己的测地线：选定时，所有路径种类中数它测得最好。在它自己抽取的 {pairs} 对编码之间，它的途中图片与真实图片相距 {own}（直线为 {straight}，抽取的图片本身为 {floor}），长度是直线的 {share} 倍。",
     "drawn_walk_farthest_help": "与为地图抽取的编码的最大距离。1 表示与其中 95 % 到其最近邻的距离相当。",

@@ -438,6 +438,10 @@ ENGLISH: dict[str, str] = {
     "drawn_neighbours": "Nearest drawn codes, as the model paints them",
     "drawn_distance_help": "How far this code is from the nearest of the codes that were drawn for the map. 1 is as far as 95 % of them are from "
     "their own nearest.",
+    "drawn_walk_longer": "{more} % longer than the straight line: it goes around the empty, at most {own} × from draws where the straight line is {other} ×.",
+    "drawn_walk_longer_still": "{more} % longer than the straight line, and no nearer to draws: {own} × at most, the straight line {other} ×.",
+    "drawn_walk_shorter": "{less} % shorter than the straight line, and that is no praise: a ruler of pixels rewards blur. At most {own} × from draws, the straight line {other} ×.",
+    "drawn_walk_alike": "As long as the straight line, to within {more} %. At most {own} × from draws, the straight line {other} ×.",
     "drawn_walk_from_data": "from draws",
     "drawn_walk_own_help": "This model's own geodesic: of all kinds of path this one measured best when it was chosen. Between {pairs} pairs of its own draws its walks come within {own} of real pictures (the straight line {straight}, the draws themselves {floor}), at {share} times the straight line's length.",
     "drawn_walk_farthest_help": "The largest distance to the codes that were drawn for the map. 1 is as far as 95 % of them are from their own nearest.",
