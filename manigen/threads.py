@@ -15,14 +15,19 @@ Part = TypeVar("Part")
 Made = TypeVar("Made")
 
 
-def one_thread() -> None:
+_own = threading.local()  # cores that a thread may share work out over, where that was said
+
+
+def one_thread(sharing: bool = False) -> None:
     """Let this thread, and only this one, compute with one core: torch's thread count belongs to each thread.
 
-    New threads start with what was set last anywhere, so that is put back as it was.
+    New threads start with what was set last anywhere, so that is put back as it was. With `sharing` the thread may
+    still have the parts of what is `shared` done by as many cores as before.
     """
     import torch
 
     before = torch.get_num_threads()
+    _own.cores = before if sharing else 1
     if before == 1:
         return
     torch.set_num_threads(1)
@@ -31,20 +36,26 @@ def one_thread() -> None:
     back.join()
 
 
+def cores() -> int:
+    """Return over how many cores this thread may share work out."""
+    import torch
+
+    said: int | None = getattr(_own, "cores", None)
+    return torch.get_num_threads() if said is None else said
+
+
 def shared(work: Callable[[Part], Made], parts: Sequence[Part]) -> list[Made]:
-    """Return `work` of each of the parts, in order, as many at a time as torch may use cores here.
+    """Return `work` of each of the parts, in order, as many at a time as this thread may use cores.
 
     Each part is worked on by one core. Many small ones are done sooner so than each by all cores, one after the other,
     since cores that share a small work mostly wait for each other.
     """
-    import torch
-
-    cores = torch.get_num_threads()
-    if len(parts) < 2 or cores < 2:
+    most = cores()
+    if len(parts) < 2 or most < 2:
         return [work(part) for part in parts]
-    return list(_pool(cores).map(work, parts))
+    return list(_pool(most).map(work, parts))
 
 
 @cache
-def _pool(cores: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores, thread_name_prefix="shared", initializer=one_thread)
+def _pool(most: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(most, thread_name_prefix="shared", initializer=one_thread)

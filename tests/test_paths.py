@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -824,6 +825,63 @@ def test_work_is_shared_out_in_order_over_cores_that_torch_may_use():
         assert threads.shared(lambda part: threading.current_thread(), [1, 2]) == [threading.current_thread()] * 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_thread_of_one_core_may_share_where_that_was_said():
+    def told(sharing):
+        meeting = threading.Barrier(2, timeout=30)
+        with ThreadPoolExecutor(1, initializer=threads.one_thread, initargs=(sharing,)) as pool:
+            work = (lambda _: meeting.wait() >= 0) if sharing else (lambda _: threading.current_thread())
+            return pool.submit(lambda: (torch.get_num_threads(), threads.cores(), set(threads.shared(work, [1, 2]))))
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert told(True).result() == (1, 2, {True})  # they met
+        alone = told(False).result()
+        assert alone[:2] == (1, 1) and len(alone[2]) == 1
+        assert threads.cores() == torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("fog", [None, 50.0])
+def test_a_chain_that_is_alone_is_seen_in_pieces_on_all_cores_and_its_slope_is_the_whole_energys(fog):
+    """Against torch's own slope of the energy as the docstring spells it, weights and fog included."""
+    import torch
+
+    rng = np.random.default_rng(3)
+    layers = [torch.tensor(rng.normal(size=(3, 20)), dtype=torch.float64) for _ in range(3)]
+    seen = []
+
+    def see(z):
+        seen.append((threading.current_thread().name[:6], len(z)))
+        return (torch.stack([(z.double() @ a).tanh() for a in layers]) if fog else (z.double() @ layers[0]).tanh()) * 2
+
+    z, weight = rng.normal(size=(1, 40, 3)), rng.uniform(0.5, 2.0, (1, 39))
+
+    def energy(chain):
+        x = see(chain)
+        mean = x.mean(0) if fog else x
+        value = 39 * (mean.diff(dim=0).square().sum(1) * torch.as_tensor(weight[0])).sum()
+        if fog:
+            spread = x.var(0).sum(1)
+            value = value + fog * (spread[1:] + spread[:-1]).sum() / 39
+        return value
+
+    whole = torch.tensor(z[0].astype(np.float32).astype(float), requires_grad=True)
+    (told,) = torch.autograd.grad(energy(whole), whole)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        slope = _pull.Slope(see, None, np.zeros(3), 1.0, fog, lambda z, rows: (weight, np.zeros((1, 39, 3))))
+        seen.clear()
+        value, gradient, _ = slope(z, np.arange(1))
+    finally:
+        torch.set_num_threads(before)
+    assert sorted(seen) == [("MainTh", 2), ("shared", 19), ("shared", 19)]  # the ends once, and two pieces
+    np.testing.assert_allclose(value, energy(whole).item(), rtol=1e-6)
+    np.testing.assert_allclose(gradient[0], told[1:-1].numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_decoder_that_breaks_away_from_the_data_leaves_the_graph_path_and_says_so():

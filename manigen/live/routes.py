@@ -87,7 +87,7 @@ class Live:
         self.static = static or Static()
         self.addresses: Counter[str] = Counter()
         self.threads = ThreadPoolExecutor(3, thread_name_prefix="live")
-        self.walkers = ThreadPoolExecutor(2, thread_name_prefix="walk", initializer=one_thread)
+        self.walkers = ThreadPoolExecutor(2, thread_name_prefix="walk", initializer=one_thread, initargs=(True,))
         self.began = time.time()
         self.base = ""  # stands before all addresses: "/demo" where the app lies under a path
 

@@ -43,6 +43,7 @@ CAUTION = (  # what pull-back and fog can be told of the empty
 )
 NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked
 TOGETHER = 66  # codes whose slopes are taken at once on a CPU: of more, the pictures fall out of its caches
+PIECE = 16  # pictures that are worth a core of their own
 AT_ONCE = 4096  # codes decoded at once by one that is asked to both sides
 NOT_FOUND = "The search led nowhere, so the graph path is shown instead."
 NOT_FOUND_STRAIGHT = "The search led nowhere, so the straight line is shown instead."
@@ -73,6 +74,7 @@ class Slope:
     ) -> None:
         self.see, self.centre, self.unit, self.fog, self.slow = see, centre, unit, fog, slow
         self.device = getattr(owner, "device", "cpu")
+        self.views = 1  # pictures of a code
         self.by_torch = self._remembers(len(centre))
         self.ends: dict[bytes, tuple[Any, Any]] = {}  # what is seen of each end, which stays, and its spread
 
@@ -88,6 +90,7 @@ class Slope:
                 if not isinstance(x, torch.Tensor) or not x.requires_grad:
                     return False
                 torch.autograd.grad(x.sum(), z)
+                self.views = 1 if self.fog is None else len(x)
         except Exception:  # whatever a decoder made for arrays says to a tensor
             return False
         return True
@@ -137,8 +140,14 @@ class Slope:
         return [self.ends[chain[end].tobytes()] for chain in codes]
 
     def _by_torch(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Some chains at a time on each core of a CPU, all at once elsewhere."""
-        few = max(1, TOGETHER // (codes.shape[1] - 2)) if str(self.device) == "cpu" else len(codes)
+        """Some chains on each core of a CPU, one that is alone in pieces on several; all at once elsewhere."""
+        if str(self.device) != "cpu":
+            return self._torch(codes, weight)
+        cores, seen = threads.cores(), (codes.shape[1] - 2) * self.views  # pictures of each chain
+        if len(codes) == 1:
+            return self._torch(codes, weight, max(1, min(cores, seen // PIECE)))
+        few = max(-(-len(codes) // cores), PIECE // seen)
+        few = max(1, min(few, TOGETHER // (codes.shape[1] - 2)))
         some = [slice(at, at + few) for at in range(0, len(codes), few)]
         parts = threads.shared(lambda part: self._torch(codes[part], weight[part]), some)
         value, slope, changes = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -150,25 +159,45 @@ class Slope:
             return x.flatten(1), x.new_zeros(len(x))
         return x.mean(0).flatten(1), x.flatten(2).var(0).sum(1)
 
-    def _torch(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _torch(
+        self, codes: np.ndarray, weight: np.ndarray, pieces: int = 1
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pictures and slopes of the knots between, in as many pieces, one on each core: each remembers its own way."""
         import torch
 
-        chains, inner, dim = len(codes), codes.shape[1] - 2, codes.shape[2]
+        chains, links, dim = len(codes), codes.shape[1] - 1, codes.shape[2]
+
+        def seen(part: np.ndarray) -> tuple[Any, Any, Any]:
+            with torch.enable_grad():
+                z = torch.tensor(part, device=self.device, requires_grad=True)
+                return (z, *self._told(self.see(z)))
+
+        def back(part: tuple[Any, Any, Any, Any, Any]) -> Any:
+            z, x, spread, push, shy = part
+            told, pushes = ([x, spread], [push, shy]) if spread.requires_grad else ([x], [push])
+            return torch.autograd.grad(told, z, pushes)[0]
+
+        parts = threads.shared(seen, np.array_split(codes[:, 1:-1].reshape(-1, dim), pieces))
         first, last = ([torch.stack(part) for part in zip(*self._at(codes, end), strict=True)] for end in (0, -1))
-        with torch.enable_grad():
-            z = torch.tensor(codes[:, 1:-1].reshape(-1, dim), device=self.device, requires_grad=True)
+        with torch.no_grad():
             x, spread = (
-                torch.cat([a[:, None], seen.reshape(chains, inner, *seen.shape[1:]), b[:, None]], 1)
-                for a, seen, b in zip(first, self._told(self.see(z)), last, strict=True)
+                torch.cat([a[:, None], torch.cat(inner).unflatten(0, (chains, links - 1)), b[:, None]], 1)
+                for a, inner, b in zip(first, [[p[1] for p in parts], [p[2] for p in parts]], last, strict=True)
             )
-            changes = (x[:, 1:] - x[:, :-1]).square().sum(2)
-            counted = changes * torch.as_tensor(weight, dtype=changes.dtype, device=self.device)
-            value = (inner + 1) * counted.sum(1)
+            step = x[:, 1:] - x[:, :-1]
+            changes = step.square().sum(2)
+            counted = torch.as_tensor(weight, dtype=changes.dtype, device=self.device)
+            value = links * (changes * counted).sum(1)
+            step *= 2 * links * counted[:, :, None]
+            push, shy = (step[:, :-1] - step[:, 1:]).flatten(0, 1), torch.zeros_like(spread[:, 1:-1]).flatten()
             if self.fog is not None:
-                value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / (inner + 1)
-            (slope,) = torch.autograd.grad(value.sum(), z)
-        back = [part.detach().double().cpu().numpy() for part in (value, slope, changes)]
-        return back[0], back[1].reshape(chains, inner, dim), back[2]
+                value = value + self.fog * (spread[:, 1:] + spread[:, :-1]).sum(1) / links
+                shy += 2 * self.fog / links
+        sizes = [len(z) for z, _, _ in parts]
+        pushed = zip(parts, push.split(sizes), shy.split(sizes), strict=True)
+        slope = torch.cat(threads.shared(back, [(*part, a, b) for part, a, b in pushed]))
+        told = [part.double().cpu().numpy() for part in (value, slope, changes)]
+        return told[0], told[1].reshape(chains, links - 1, dim), told[2]
 
     def _nudged(self, codes: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """By central differences: each number of each code is moved a little to both sides."""
