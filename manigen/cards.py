@@ -20,7 +20,8 @@ Value = int | float | str | bool
 class Knob:
     """One setting a person may turn: its standard name, default, range and a sentence of help.
 
-    A knob's type is its default's type. Numbers lie in [`low`, `high`]; a knob with `choices` takes one of them.
+    A knob's type is its default's type. Numbers lie in [`low`, `high`]; a knob with `choices` takes one of them. A page
+    calls it by its `title`, where it has one, and by its name.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Knob:
     high: float | None = None
     choices: tuple[Value, ...] = ()
     log: bool = False  # a slider for it is drawn on a logarithmic scale
+    title: str = ""
+    settled: bool = False  # measuring has chosen it for each model: a page keeps it behind the others
 
     def check(self, value: Any) -> Value:
         """Return `value` as this knob's type, or raise `BadInput` naming the range. Text from a terminal is parsed."""

@@ -91,18 +91,40 @@ def choose_ends() -> None:
 
 
 def tune(kinds: list[str], told: dict[str, dict[str, Value]], beyond: float) -> float:
-    """Show how far walks go past their ends, and return it; then the knobs of the kinds on screen."""
+    """Show how far walks go past their ends, and return it; then the knobs of the kinds on screen, the settled last."""
     words = {"format": "%d %%", "help": text("beyond_help")}
     share = st.slider(text("beyond"), 0, 100, round(100 * beyond), 5, key="walk:beyond", **words)
+    epoch = st.session_state.get("tune:epoch", 0)
+
+    def turn(kind: str, settled: bool) -> None:
+        knobs = [knob for knob in known[kind].knobs if knob.settled == settled]
+        if knobs:
+            st.markdown(f"**{titles[kind]}**")
+        for knob in knobs:
+            told[kind][knob.name] = turning.turn(f"walk:{model}:{kind}:{epoch}", knob, told[kind][knob.name])
+
     for kind in kinds:
-        if not known[kind].knobs:
-            continue
-        st.markdown(f"**{titles[kind]}**")
-        for knob in known[kind].knobs:
-            told[kind][knob.name] = turning.turn(f"walk:{model}:{kind}", knob, told[kind][knob.name])
+        turn(kind, settled=False)
+    settled = [(kind, knob.name) for kind in kinds for knob in known[kind].knobs if knob.settled]
+    if settled:
+        usual = {kind: links.defaults(kind, card) for kind, _ in settled}
+        moved = any(told[kind][name] != usual[kind][name] for kind, name in settled)
+        with st.expander(text("tune_settled"), expanded=moved):
+            with st.container(width=250):  # else so long a sentence would make the popover as wide as it can be
+                st.caption(text("tune_settled_help"))
+            for kind in dict.fromkeys(kind for kind, _ in settled):
+                turn(kind, settled=True)
     if not any(known[kind].knobs for kind in kinds):
         st.caption(text("tune_none"))
+    as_usual = links.knobs_to_link(told, card) is None
+    st.button(text("tune_back"), on_click=state.whole(as_chosen), disabled=as_usual, width="stretch")
     return share / 100
+
+
+def as_chosen() -> None:
+    """Let every knob be as it was chosen for this model again."""
+    state.to_link(knobs=None)
+    st.session_state["tune:epoch"] = st.session_state.get("tune:epoch", 0) + 1
 
 
 def export(opened: Opened, kinds: list[str], beyond: float) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from manigen import weights
+from manigen import links, weights
 from manigen.ui import state
 from manigen.ui.directions import Selection
 
@@ -47,6 +47,26 @@ def test_a_page_takes_nonsense_in_a_link_with_a_sentence_and_shows_the_default(p
     test = opened(page, model="no-such-model", map="no-such-map", ends="%%%", walk="!", code="?", t="nan")
     assert not test.exception
     assert any("no-such-model" in warning.value for warning in test.warning)
+
+
+def test_tune_has_one_fear_of_the_empty_for_density_its_width_behind_it_and_goes_back_to_what_was_chosen():
+    def turned(test: AppTest) -> dict[str, object]:
+        return {slider.label: slider.value for slider in test.select_slider}
+
+    chosen = links.defaults("density", weights.info("mnist-fusion"))
+    usual = {"Fear of the empty `fear`": chosen["fear"], "Width of the bells `bandwidth`": chosen["bandwidth"]}
+    page, back = ROOT / "pages" / "interpolate.py", "As chosen for this model"
+    test = opened(page, model="mnist-fusion", kinds="density")
+    assert turned(test) == usual
+    (behind,) = test.expander
+    assert not behind.proto.expanded and [slider.value for slider in behind.select_slider] == [chosen["bandwidth"]]
+    assert next(button for button in test.button if button.label == back).disabled
+
+    test = opened(page, model="mnist-fusion", kinds="density", knobs="density.bandwidth~0.3~density.fear~1.0")
+    assert list(turned(test).values()) == [1.0, 0.3]
+    assert test.expander[0].proto.expanded and "density.bandwidth~0.3" in str(test.query_params["knobs"])
+    next(button for button in test.button if button.label == back).click().run()
+    assert not test.exception and turned(test) == usual and "knobs" not in test.query_params
 
 
 def test_the_frame_opens_on_the_explore_page():

@@ -118,7 +118,7 @@ def test_every_knob_is_labelled_and_explained_in_chinese() -> None:
     """Of families, samplers and maps: the label on the Train page, the help, choices in words, and samplers' names."""
     rooms = {room: [idea.card for idea in discover(f"manigen.{room}").values()] for room in KNOBBED}
     knobs = [knob for cards in rooms.values() for card in cards for knob in card.knobs]
-    shown = {knob.help for knob in knobs}
+    shown = {words for knob in knobs for words in (knob.help, knob.title) if words}
     shown |= {str(choice) for knob in knobs for choice in knob.choices if str(choice).isalpha()}
     shown |= {knob.name.replace("_", " ") for card in rooms["models"] for knob in card.knobs}
     shown |= {words for card in rooms["samplers"] for words in (card.title, card.sentence)}
@@ -132,7 +132,7 @@ def test_every_knob_is_labelled_and_explained_in_chinese() -> None:
         assert re.search(r"[\u4e00-\u9fff]", other), english
 
 
-KNOBBED = ("models", "samplers", "projections")
+KNOBBED = ("models", "samplers", "projections", "paths")
 # what the Train page may have to tell: raised, or told as a stage, a notice, an error
 TELLING = ("workshop/*.py", "foreign/*.py", "home.py", "training/*.py", "datasets/own.py", "datasets/_[op]*.py",
            "models/networks.py", "models/pca.py", "models/forest.py")  # fmt: skip

@@ -31,7 +31,7 @@ STEPS, TOLERANCE = (60, 80), (3e-3, 1e-3)
 STEPS_COARSE = 8  # of a search that is to answer at once
 STEEPEST = 12.0  # of the fear of the empty: as in `density`
 CAUTION = (  # what pull-back and fog can be told of the empty
-    Knob("caution", 0.0, "Fear of the empty: how much more a step counts where codes are rarer.", 0.0, 6.0),
+    Knob("caution", 0.0, "How much more a step counts where codes are rarer.", 0.0, 6.0, title="Fear of the empty"),
     Knob(
         "bandwidth",
         0.5,
@@ -39,6 +39,8 @@ CAUTION = (  # what pull-back and fog can be told of the empty
         0.05,
         3.0,
         log=True,
+        title="Width of the bells",
+        settled=True,
     ),
 )
 NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked

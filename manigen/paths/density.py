@@ -25,9 +25,24 @@ card = Card(
     reference="Bijral, Ratliff, Srebro 2011, Semi-supervised Learning with Density Based Distances",
     link="https://arxiv.org/abs/1202.3702",
     knobs=(
-        Knob("fear", 2.0, "Fear of the empty: how much slower a step is where codes are rarer.", 0.0, 6.0, log=True),
         Knob(
-            "bandwidth", 0.6, "How wide each code's bell is, 1 is the way to its tenth neighbour.", 0.05, 3.0, log=True
+            "fear",
+            2.0,
+            "How much slower a step is where codes are rarer.",
+            0.0,
+            6.0,
+            log=True,
+            title="Fear of the empty",
+        ),
+        Knob(
+            "bandwidth",
+            0.6,
+            "How wide each code's bell is, 1 is the way to its tenth neighbour.",
+            0.05,
+            3.0,
+            log=True,
+            title="Width of the bells",
+            settled=True,
         ),
     ),
 )

@@ -23,7 +23,15 @@ card = Card(
     link="https://arxiv.org/abs/2408.07507",
     facts={"refines": True},  # a coarse search answers at once
     knobs=(
-        Knob("shyness", 1024.0, "How much disagreement counts beside the pictures' change.", 0.0, 1e5, log=True),
+        Knob(
+            "shyness",
+            1024.0,
+            "How much disagreement counts beside the pictures' change.",
+            0.0,
+            1e5,
+            log=True,
+            title="Fear of the fog",
+        ),
         *_pull.CAUTION,
     ),
 )

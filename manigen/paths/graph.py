@@ -25,8 +25,15 @@ card = Card(
     "Generative Models",
     link="https://arxiv.org/abs/1812.08284",
     knobs=(
-        Knob("neighbours", 10, "How many of its nearest codes each code is tied to.", 2, 50),
-        Knob("smoothing", 1.0, "How far the corners are rounded, in steps from code to code; 0 leaves them.", 0.0, 4.0),
+        Knob("neighbours", 10, "How many of its nearest codes each code is tied to.", 2, 50, title="Neighbours"),
+        Knob(
+            "smoothing",
+            1.0,
+            "How far the corners are rounded, in steps from code to code; 0 leaves them.",
+            0.0,
+            4.0,
+            title="Rounded corners",
+        ),
     ),
 )
 FINE = 8  # knots of the rounded curve for each road

@@ -26,7 +26,7 @@ card = Card(
     link="https://arxiv.org/abs/1711.08014",
     facts={"refines": True},  # a coarse search answers at once
     knobs=(
-        Knob("ruler", PIXELS, "What the change of a picture is measured on.", choices=tuple(RULERS)),
+        Knob("ruler", PIXELS, "What the change of a picture is measured on.", choices=tuple(RULERS), title="Ruler"),
         *_pull.CAUTION,
     ),
 )

@@ -13,7 +13,7 @@ from manigen.ui.text import card_text, knob_text
 
 def turn(prefix: str, knob: Knob, value: Value | None = None, label: str = "", disabled: bool = False) -> Any:
     """Show one knob, at `value` or at its default, and return its value; widgets of one `prefix` are one set."""
-    label = label or f"`{knob.name}`"
+    label = label or f"{knob_text(knob.title)} `{knob.name}`".strip()
     form: dict[str, Any] = {"key": f"{prefix}:{knob.name}", "help": knob_text(knob.help), "disabled": disabled}
     value = knob.default if value is None else value
     if knob.choices:
