@@ -32,7 +32,7 @@ class Knob:
     choices: tuple[Value, ...] = ()
     log: bool = False  # a slider for it is drawn on a logarithmic scale
     title: str = ""
-    settled: bool = False  # measuring has chosen it for each model: a page keeps it behind the others
+    finer: bool = False  # well set as it is, for each model where it was measured: a page keeps it behind the others
 
     def check(self, value: Any) -> Value:
         """Return `value` as this knob's type, or raise `BadInput` naming the range. Text from a terminal is parsed."""

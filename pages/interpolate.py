@@ -91,29 +91,29 @@ def choose_ends() -> None:
 
 
 def tune(kinds: list[str], told: dict[str, dict[str, Value]], beyond: float) -> float:
-    """Show how far walks go past their ends, and return it; then the knobs of the kinds on screen, the settled last."""
+    """Show how far walks go past their ends, and return it; then the knobs of the kinds on screen, the finer last."""
     words = {"format": "%d %%", "help": text("beyond_help")}
     share = st.slider(text("beyond"), 0, 100, round(100 * beyond), 5, key="walk:beyond", **words)
     epoch = st.session_state.get("tune:epoch", 0)
 
-    def turn(kind: str, settled: bool) -> None:
-        knobs = [knob for knob in known[kind].knobs if knob.settled == settled]
+    def turn(kind: str, finer: bool) -> None:
+        knobs = [knob for knob in known[kind].knobs if knob.finer == finer]
         if knobs:
             st.markdown(f"**{titles[kind]}**")
         for knob in knobs:
             told[kind][knob.name] = turning.turn(f"walk:{model}:{kind}:{epoch}", knob, told[kind][knob.name])
 
     for kind in kinds:
-        turn(kind, settled=False)
-    settled = [(kind, knob.name) for kind in kinds for knob in known[kind].knobs if knob.settled]
-    if settled:
-        usual = {kind: links.defaults(kind, card) for kind, _ in settled}
-        moved = any(told[kind][name] != usual[kind][name] for kind, name in settled)
-        with st.expander(text("tune_settled"), expanded=moved):
+        turn(kind, finer=False)
+    finer = [(kind, knob.name) for kind in kinds for knob in known[kind].knobs if knob.finer]
+    if finer:
+        usual = {kind: links.defaults(kind, card) for kind, _ in finer}
+        moved = any(told[kind][name] != usual[kind][name] for kind, name in finer)
+        with st.expander(text("tune_finer"), expanded=moved):
             with st.container(width=250):  # else so long a sentence would make the popover as wide as it can be
-                st.caption(text("tune_settled_help"))
-            for kind in dict.fromkeys(kind for kind, _ in settled):
-                turn(kind, settled=True)
+                st.caption(text("tune_finer_help"))
+            for kind in dict.fromkeys(kind for kind, _ in finer):
+                turn(kind, finer=True)
     if not any(known[kind].knobs for kind in kinds):
         st.caption(text("tune_none"))
     as_usual = links.knobs_to_link(told, card) is None

@@ -60,6 +60,7 @@ def test_tune_has_one_fear_of_the_empty_for_density_its_width_behind_it_and_goes
     assert turned(test) == usual
     (behind,) = test.expander
     assert not behind.proto.expanded and [slider.value for slider in behind.select_slider] == [chosen["bandwidth"]]
+    assert [slider.label for slider in behind.slider] == ["Contrast kept `lift`"]
     assert next(button for button in test.button if button.label == back).disabled
 
     test = opened(page, model="mnist-fusion", kinds="density", knobs="density.bandwidth~0.3~density.fear~1.0")

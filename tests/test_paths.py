@@ -16,7 +16,7 @@ from manigen import paths, threads
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
-from manigen.paths import _circles, _descent, _pull, _roads, _survey
+from manigen.paths import _circles, _descent, _pull, _roads, _survey, density
 from manigen.paths._density import Density
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
@@ -810,6 +810,31 @@ def test_a_search_looks_at_its_ends_once(by_torch):
     for end in (*starts, *ends):
         assert (looked == end).all(axis=1).sum() == 1
     assert len(looked) > 300
+
+
+def test_a_lift_takes_a_chord_out_to_its_circle_and_draws_nothing_in():
+    turn = np.linspace(0, 0.4 * np.pi, 30)
+    ends = np.stack([np.cos(turn[[0, -1]]), np.sin(turn[[0, -1]])], 1)
+    chord = ends[0] + np.linspace(0, 1, 33)[:, None] * (ends[1] - ends[0])
+    beyond = chord + np.sin(np.linspace(0, np.pi, 33))[:, None] * chord  # bulges out already
+    z = np.stack([chord, beyond])
+    assert density.lifted(z, 0.0) is z
+    whole, half = density.lifted(z, 1.0), density.lifted(z, 0.5)
+    np.testing.assert_allclose(np.linalg.norm(whole[0], axis=1), 1.0)
+    np.testing.assert_allclose(half[0], (whole[0] + z[0]) / 2)
+    np.testing.assert_allclose(whole[1], z[1])
+    assert (whole[:, [0, -1]] == z[:, [0, -1]]).all()
+    uneven = np.array([[[3.0, 0], [0.2, 0.2], [0, 1.0]]])  # through the middle: three times as far out, and no farther
+    np.testing.assert_allclose(density.lifted(uneven, 1.0)[0, 1], [0.6, 0.6])
+
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(400, 6)) * 0.1 + 5.0  # far from the origin: what counts is the mean code
+    codes[:, :3] += 2 * np.eye(3)[rng.integers(0, 3, 400)]
+    codes = codes.astype(np.float32)
+    plain, out = (paths.walk(SAME, codes[0], codes[1], "density", 17, codes, fear=0.0, lift=by) for by in (0.0, 1.0))
+    far = [np.linalg.norm(way.codes - codes.mean(0), axis=1) for way in (plain, out)]
+    assert (plain.codes[[0, -1]] == out.codes[[0, -1]]).all() and far[1].min() >= 0.97 * min(far[0][0], far[0][-1])
+    assert far[0].min() < 0.9 * min(far[0][0], far[0][-1])
 
 
 def test_work_is_shared_out_in_order_over_cores_that_torch_may_use():

@@ -146,7 +146,7 @@ def test_a_mixed_walk_has_a_kind_for_each_leg_whatever_a_link_says() -> None:
 def test_what_is_turned_travels_in_a_link_and_nonsense_does_not() -> None:
     card = {"geodesic": "density", "geodesic_knobs": {"fear": 4.0, "bandwidth": 0.8}}
     told = links.knobs_from_link("density.fear~3.5~pullback.ruler~critic~density.bandwidth~99~x.y~1~pullback", card)
-    assert told["density"] == {"fear": 3.5, "bandwidth": 0.8}
+    assert told["density"] == {"fear": 3.5, "bandwidth": 0.8, "lift": 0.0}
     assert told["pullback"]["ruler"] == "critic"
     assert links.knobs_to_link(told, card) == "density.fear~3.5~pullback.ruler~critic"
     assert links.knobs_to_link(links.knobs_from_link(None, card), card) is None
@@ -156,12 +156,13 @@ def test_what_is_turned_travels_in_a_link_and_nonsense_does_not() -> None:
 def test_every_kind_begins_with_the_knobs_that_measured_best_for_it_not_the_models_own_kind_alone() -> None:
     card = {"geodesic": "graph", "walks": {"kinds": {"density": {"knobs": {"fear": 0.16, "bandwidth": 0.2}}}}}
     card["walks"]["kinds"]["pullback, critic"] = {"knobs": {"ruler": "critic"}}  # type: ignore[index]
-    assert links.defaults("density", card) == {"fear": 0.16, "bandwidth": 0.2}
+    assert links.defaults("density", card) == {"fear": 0.16, "bandwidth": 0.2, "lift": 0.0}
     assert links.defaults("pullback", card)["ruler"] == "pixels"
     shipped, told = weights.load("lines-fusion"), weights.info("lines-fusion")
     assert paths.kind_for(shipped) == "graph"
     own = told["walks"]["kinds"]["density"]["knobs"]
-    assert paths.knobs_for(shipped, "density") == links.defaults("density", told) == own != {}
+    assert paths.knobs_for(shipped, "density") == own != {}
+    assert links.defaults("density", told) == {"lift": 0.0} | own
 
 
 def test_favourite_kinds_compare_the_straight_line_with_the_models_own_geodesic() -> None:

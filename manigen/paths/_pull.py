@@ -40,7 +40,7 @@ CAUTION = (  # what pull-back and fog can be told of the empty
         3.0,
         log=True,
         title="Width of the bells",
-        settled=True,
+        finer=True,
     ),
 )
 NUDGE = 1e-3  # of the codes' spread: how far to both sides a decoder without slopes is asked

@@ -5,6 +5,13 @@
 p is the density of the real codes, 1 at the median code. With b = 0 this is the straight line; the larger b, the longer
 a detour through known country is worth it. No picture is decoded on the way, so it is quick. The search starts from the
 graph path; a search that finds nothing better leaves that.
+
+What is found cuts across: where codes lie in a shell around their mean, as those of a trained encoder mostly do, its
+middle lies nearer to the mean than its ends, and pictures pale towards that. A `lift` l takes it out again,
+
+    z(t) - c  ->  (z(t) - c) (1 - l + l max(1, ((1 - t) |z_0 - c| + t |z_1 - c|) / |z(t) - c|)),     c the mean code
+
+as a great circle keeps the norm: the ends stay, nothing is drawn in, and nothing goes three times as far out as it was.
 """
 
 from __future__ import annotations
@@ -42,13 +49,23 @@ card = Card(
             3.0,
             log=True,
             title="Width of the bells",
-            settled=True,
+            finer=True,
+        ),
+        Knob(
+            "lift",
+            0.0,
+            "How far the codes between are kept as far out as the ends are, as on a great circle: contrast stays.",
+            0.0,
+            1.0,
+            title="Contrast kept",
+            finer=True,
         ),
     ),
 )
 KNOTS = 33
 STEEPEST = 12.0  # the weight's logarithm bends off here, so that no gradient overflows far from all data
 ROUNDS, STEPS, TOLERANCE = 6, 25, 1e-3  # of the search; between rounds the codes that matter are looked up anew
+FARTHEST = 3.0  # times as far out as it was a code is taken at most: past the mean itself no lift leads smoothly
 NOT_FOUND = "The search found nothing better than the graph path, which is shown instead."
 STOPPED = "The search was stopped before it had come to rest: a slightly better path may exist."
 
@@ -59,7 +76,12 @@ def trace(start: np.ndarray, end: np.ndarray, steps: int, manifold: Manifold, **
 
 
 def curves(
-    starts: np.ndarray, ends: np.ndarray, manifold: Manifold, fear: float = 2.0, bandwidth: float = 0.6
+    starts: np.ndarray,
+    ends: np.ndarray,
+    manifold: Manifold,
+    fear: float = 2.0,
+    bandwidth: float = 0.6,
+    lift: float = 0.0,
 ) -> list[Curve]:
     """Return the path of each pair of ends (k, d), all searched for at once."""
     country = _roads.country(manifold)
@@ -73,10 +95,21 @@ def curves(
         return first
     line = np.stack([first[i].trace(starts[i], ends[i], KNOTS).codes for i in moving]).astype(np.float64)
     found = search((line - country.centre) / country.unit, density, fear)
-    knots = found.z * country.unit + country.centre
+    knots = lifted(found.z, lift) * country.unit + country.centre  # the country's own units are around the mean code
     for i, way, residual in zip(moving, knots, found.residual, strict=True):
         first[i] = finished(first[i], way, float(residual), country)
     return first
+
+
+def lifted(z: np.ndarray, lift: float) -> np.ndarray:
+    """Return chains z (k, m, d) around the mean code taken out to the norms of their ends, by the share `lift`."""
+    if not lift:
+        return z
+    norm = np.linalg.norm(z, axis=2)
+    t = np.stack([along(chain) for chain in z])
+    wanted = (1 - t) * norm[:, :1] + t * norm[:, -1:]
+    out = np.clip(wanted / np.maximum(norm, 1e-300), 1.0, FARTHEST)
+    return z * (1 + lift * (out - 1))[:, :, None]
 
 
 class Slowness:
