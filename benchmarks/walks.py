@@ -1,7 +1,7 @@
 """What walks are worth: every kind between held-out pictures of different classes, over data, dimensions and trainings.
 
     python -m benchmarks.walks [--data mnist] [--dims 2,8,16] [--seeds 3] [--images 100000] [--family geometric]
-        [--pairs 256] [--fog 64] [--out runs/zoo] [--stability] [--json]
+        [--pairs 256] [--fog 64] [--out runs/zoo] [--stability] [--lifts MODEL,...] [--json]
 
 Each model is trained here, in the folder and by the recipe of `benchmarks.zoo`, so that runs which are there already
 are used. The density geodesic's knobs, and which kind is the model's own geodesic, are chosen on training pictures that
@@ -14,6 +14,9 @@ With `--stability` only that is told, of kinds whose knobs are the same for ever
 and `length_variation_scaled`, where each training's lengths are first divided by their mean over the pairs, so that a
 decoder whose pictures are stronger all over is no other geometry. Nothing is chosen for it, and a training
 that is there goes on from its checkpoint, which is at most 500 steps from its end.
+
+With `--lifts` shipped models are walked instead, between `--pairs` of training pictures that are kept back: straight
+line, great circle, graph, pull-back, and the density geodesic in bells of three widths, lifted by 0 to 1.
 
 `midpoint_frechet_distance` compares the pictures half-way along the walks with held-out ones; with few pairs it reads
 high, so compare the kinds with each other, not with other tables.
@@ -31,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import zoo
-from manigen import files, geodesic
+from manigen import datasets, files, geodesic, weights
 from manigen.errors import ManigenError
 from manigen.measures.frechet_distance import between
 from manigen.weights import Codes
@@ -57,6 +60,15 @@ STEADY: dict[str, tuple[str, dict[str, Any]]] = {  # what is walked alike on eve
     "density, narrow": ("density", {"fear": 0.25, "bandwidth": 0.2}),
     "pullback": ("pullback", {"ruler": "pixels"}),
 }
+LIFTS = (0.0, 0.25, 0.5, 1.0)
+LIFTED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: STEADY[name] for name in ("straight", "great_circle", "graph", "pullback")},
+    **{
+        f"fear {fear}, bandwidth {width}, lift {lift}": ("density", {"fear": fear, "bandwidth": width, "lift": lift})
+        for fear, width in ((0.14, 0.15), (0.36, 0.2), (0.56, 0.25))
+        for lift in LIFTS
+    },
+}
 OWN = "geodesic"  # the row of the kind that each training chose
 
 
@@ -75,10 +87,15 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--stability", action="store_true", help="only how much lengths hang on the training")
+    parser.add_argument("--lifts", default="", help="only what a lift does, on these shipped models, by commas")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     given = parser.parse_args(arguments)
     try:
         dims = [int(dim) for dim in given.dims.split(",")]
+        if given.lifts:
+            lifted = {name: lifts(name, given.pairs) for name in given.lifts.split(",")}
+            print(json.dumps(lifted) if given.json else "\n\n".join(lift_table(*row) for row in lifted.items()))
+            return
         if given.stability:
             steady = {dim: stability([lengths(given, dim, seed) for seed in range(given.seeds)]) for dim in dims}
             print(json.dumps(steady) if given.json else "\n\n".join(steadiness(given, *row) for row in steady.items()))
@@ -88,6 +105,31 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     told = {dim: summary(runs) for dim, runs in found.items()}
     print(json.dumps(told) if given.json else "\n\n".join(table(given, dim, rows) for dim, rows in told.items()))
+
+
+def lifts(model: str, pairs: int) -> dict[str, dict[str, float]]:
+    """Return what the walks of `LIFTED` are worth on a shipped model, and its reconstructions, by name."""
+    generator, known = weights.load(model), weights.codes(model)
+    images = datasets.load(weights.info(model)["data"]["name"], "train")
+    on = geodesic.ground(generator, known, images, pairs, kept_back=True)
+    told = {"reconstructions": on.looks(on.reconstructed)}
+    for name, (kind, knobs) in LIFTED.items():
+        zoo.say(f"{model}: {len(on.starts)} walks, {name}")
+        told[name] = on.judge(on.walk(kind, knobs))
+    return told
+
+
+def lift_table(model: str, told: dict[str, dict[str, float]]) -> str:
+    """Return the figures of one model as a table, lengths in those of the straight line."""
+    unit = told["straight"]["length"]
+    rows = [f"{model}, reconstructions {told['reconstructions']['held_out_distance']:.3f}", ""]
+    rows += ["| walk | distance | sharpness | sure, mean / lowest | length |", "| --- | --- | --- | --- | --- |"]
+    for name, row in told.items():
+        if name in LIFTED:
+            sure = f"{row.get('confidence', np.nan):.3f} / {row.get('lowest_confidence', np.nan):.3f}"
+            near, sharp = f"{row['held_out_distance']:.3f}", f"{row['sharpness']:.4f}"
+            rows.append(f"| {name} | {near} | {sharp} | {sure} | {row['length'] / unit:.2f} |")
+    return "\n".join(rows)
 
 
 def place(given: argparse.Namespace, dim: int, seed: int) -> Path:
