@@ -3,9 +3,8 @@
     python -m benchmarks.paths [--model mnist-autoencoder] [--pairs 5] [--repetitions 5] [--seed 0]
         [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 5] [--json]
 
-On a model, between held-out codes, the graph of its training codes built beforehand and its building timed:
-
-each walk as the app walks, in a thread of one core that shares a search's pictures out over all:
+On a model, between held-out codes, the graph of its training codes built beforehand and its building timed, each walk
+as the app walks, in a thread of one core that shares a search's pictures out over all:
 
 * one query of the graph, one density geodesic, one pull-back geodesic: its first sketch, and to rest; and one with
   fog, where the model has several decoders;
