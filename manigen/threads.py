@@ -27,7 +27,7 @@ def one_thread(sharing: bool = False) -> None:
     import torch
 
     before = torch.get_num_threads()
-    _own.cores = before if sharing else 1
+    _own.cores = before if sharing else None
     if before == 1:
         return
     torch.set_num_threads(1)
