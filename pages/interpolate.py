@@ -105,14 +105,12 @@ def tune(kinds: list[str], told: dict[str, dict[str, Value]], beyond: float) -> 
 
     for kind in kinds:
         turn(kind, finer=False)
-    finer = [(kind, knob.name) for kind in kinds for knob in known[kind].knobs if knob.finer]
-    if finer:
-        usual = {kind: links.defaults(kind, card) for kind, _ in finer}
-        moved = any(told[kind][name] != usual[kind][name] for kind, name in finer)
-        with st.expander(text("tune_finer"), expanded=moved):
+    finer = {kind: {knob.name: told[kind][knob.name] for knob in known[kind].knobs if knob.finer} for kind in kinds}
+    if any(finer.values()):
+        with st.expander(text("tune_finer"), expanded=links.knobs_to_link(finer, card) is not None):
             with st.container(width=250):  # else so long a sentence would make the popover as wide as it can be
                 st.caption(text("tune_finer_help"))
-            for kind in dict.fromkeys(kind for kind, _ in finer):
+            for kind in kinds:
                 turn(kind, finer=True)
     if not any(known[kind].knobs for kind in kinds):
         st.caption(text("tune_none"))
