@@ -25,7 +25,11 @@ export default function (component) {
     .catch((problem) => {
       component.parentElement.textContent = "ManiGen's page script could not be loaded: " + problem.message;
     });
-  return () => { left = true; leave?.(); };
+  return () => {
+    if (component.parentElement.isConnected) return; // a newer run's data are on their way to the same element
+    left = true;
+    leave?.();
+  };
 }
 """
 
