@@ -2,6 +2,7 @@
 
     python -m benchmarks.live [--seconds 4] [--points 60000] [--json]
     python -m benchmarks.live --beside-training [--seconds 10] [--json]
+    python -m benchmarks.live --refined 24 [--model mnist-fusion] [--json]
 
 One headless Chromium drags ManiGen's film strip, hovers its map, and drags the slider of a stock app with the same
 decoder, each for some seconds at 60 moves a second, on one machine in one run. Measured in the page, by the page's own
@@ -20,6 +21,10 @@ places of the map.
 With --beside-training, nothing is compared with the stock app: the map is hovered and the strip dragged first with the
 server alone, then while it trains a variational autoencoder on MNIST that was ordered on the Train page, and then alone
 once more; the training's own pace, from its status, is told too.
+
+With --refined N, an end of the walk on Interpolate is dragged N times to random places of the map, first with each
+kind of geodesic alone beside the straight line, then with all at once; told is how long after the release of the hand
+each is shown as a sketch, where it is sketched, and how long after it is shown refined.
 """
 
 from __future__ import annotations
@@ -79,6 +84,21 @@ WATCH_FRAMES = """
   log.observer.observe({ type: "longtask" });
 }
 """
+WATCH_WALKS = """
+() => {
+  const log = (window.walked = []);
+  let released = null;
+  document.addEventListener("pointerdown", () => (released = null), true);
+  document.addEventListener("pointerup", (event) => (released = event.timeStamp), true);
+  const page = document.querySelector(".mg-interpolate").parentElement.manigen;
+  const take = page.take;
+  page.take = function (name, reply, drag) {
+    take.call(this, name, reply, drag);
+    if (released !== null && !drag) log.push([name, Boolean(reply.header?.coarse), performance.now() - released]);
+  };
+}
+"""
+GEODESICS = ("density", "pullback", "fog")
 WATCH_STOCK = """
 () => {
   const log = (window.watched = { moves: 0, pictures: [], released: [], pressed: [] });
@@ -362,6 +382,42 @@ def beside_training(seconds: float) -> dict[str, float]:
     return figures
 
 
+def refined(model: str, drops: int) -> dict[str, float]:
+    """Drag an end to `drops` places, with each kind of geodesic alone and with all; time what the release brings."""
+    figures: dict[str, float] = {}
+    with served(ROOT / "app.py") as address, chromium() as browser:
+        for some in [*((kind,) for kind in GEODESICS), GEODESICS]:
+            for name, times in after_release(browser, address, model, some, drops).items():
+                figures |= quantiles(f"{'all_' if len(some) > 1 else ''}{name}", times)
+    return figures
+
+
+def after_release(browser: Any, address: str, model: str, kinds: tuple[str, ...], drops: int) -> dict[str, list[float]]:
+    """Return by kind, and by kind and `sketch`, the milliseconds from each release to what is then shown."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{address}/interpolate?model={model}&kinds={'~'.join(('straight', *kinds))}")
+    for kind in kinds:
+        page.wait_for_selector(f'.mg-row[data-kind="{kind}"][data-sketch="false"]', timeout=300_000)
+    page.wait_for_selector('[data-painted="plotly"]')
+    page.evaluate(WATCH_WALKS)
+    times: dict[str, list[float]] = {}
+    box = page.locator(".mg-map").bounding_box()
+    for x, y in np.random.default_rng(0).uniform(0.25, 0.75, (drops, 2)):
+        page.evaluate("walked.length = 0")
+        end = page.locator(".mg-handle").first.bounding_box()
+        page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=12)
+        page.mouse.up()
+        done = "(kinds) => kinds.every((kind) => walked.some(([name, coarse]) => name === kind && !coarse))"
+        page.wait_for_function(done, arg=list(kinds), timeout=60_000)
+        for name, coarse, took in page.evaluate("walked"):
+            if name in kinds:
+                times.setdefault(f"{name}_sketch" if coarse else name, []).append(took)
+    page.close()
+    return times
+
+
 def order(page: Any, address: str) -> Callable[[], dict[str, Any]]:
     """Order a long training on the Train page, as a person does; return what asks for its status, once it trains."""
     page.goto(f"{address}/train?make=new&data_for=mnist&family=vae")
@@ -380,8 +436,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--points", type=int, default=0, help="points of the map that is hovered; 0: as shipped")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--beside-training", action="store_true", help="with and without a training on the same server")
+    parser.add_argument(
+        "--refined", type=int, default=0, help="only how soon a geodesic follows an end let go so often"
+    )
+    parser.add_argument("--model", default="mnist-fusion", help="whose geodesics [mnist-fusion]")
     options = parser.parse_args(arguments)
-    figures = beside_training(options.seconds) if options.beside_training else measure(options.seconds, options.points)
+    if options.refined:
+        figures = refined(options.model, options.refined)
+    elif options.beside_training:
+        figures = beside_training(options.seconds)
+    else:
+        figures = measure(options.seconds, options.points)
     print(json.dumps(figures) if options.json else "\n".join(f"{key:44s} {value:>9}" for key, value in figures.items()))
 
 

@@ -9,11 +9,12 @@ The floor is what the model's own reconstructions of the ends score, or its draw
 is also told in units of the three held-out pictures nearest to each: two digits drawn over each other have more edges
 than either, a thin one has few, and neither is a matter of blur.
 
-Nearer than the floor is no nearer: of kinds that reach it, the one is taken that has the largest sum of confidence (0
-to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of whose searches more
-than a quarter do not come to rest is not taken. The graph, a chain of chords between codes that happen to be there, is
-taken only where no search does better, or all short ways leave the data. The fog of companions, which first have to be
-fitted, is no model's own.
+Nearer than the floor is no nearer: of kinds that reach it, the one is taken that is ahead of most of straight line,
+great circle, graph and pull-back, ahead being nearer, sharper and surer at once; of several, the one with the largest
+sum of confidence (0 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of
+whose searches more than a quarter do not come to rest is not taken. The graph, a chain of chords between codes that
+happen to be there, is taken only where no search does better, or all short ways leave the data. The fog of companions,
+which first have to be fitted, is no model's own.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
@@ -43,6 +44,7 @@ LONGEST = 1.5  # times the straight walk's length that the chosen kind's may hav
 LOST = 2.0  # times the floor: where no short walk comes as near, as across the circle of lines, all lengths will do
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
+PLAIN = ("straight", "great_circle", "graph", "pullback")  # the kinds that the chosen one should be ahead of
 DRAWS = "draws"
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
@@ -51,6 +53,11 @@ JUDGES = 5000  # of the pictures that judge a choice, at most
 def _fear(width: float, hill: float = 6.25) -> float:
     """The fear with which slowness grows by `hill` with the squared distance to the nearest code, for bells so wide."""
     return float(f"{hill * width**2:.2g}")
+
+
+def _dense(width: float, hill: float = 6.25, lift: float = 0.0) -> tuple[str, dict[str, Any]]:
+    """A density geodesic as it stands in a grid; a lift of nothing is not told of."""
+    return "density", {"fear": _fear(width, hill), "bandwidth": width, **({"lift": lift} if lift else {})}
 
 
 NARROW = {"caution": 0.36, "bandwidth": 0.2}  # a fear with the narrow bell that serves the density geodesic best
@@ -64,9 +71,10 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fog", {}),
     ("fog", NARROW),
     *(
-        ("density", {"fear": _fear(width, hill), "bandwidth": width})
+        _dense(width, hill, lift)
         for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
         for hill in (4.0, 6.25, 9.0)  # how steeply slowness grows with the squared distance to the nearest code
+        for lift in (0.0, 0.25, 0.5)
     ),
     ("density", {"fear": 4.0, "bandwidth": 0.5}),
 )
@@ -75,7 +83,8 @@ QUICK = tuple(  # without what takes longest and was never the best where it was
 )
 BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(one for one in QUICK if one[0] != "density"),
-    *(("density", {"fear": _fear(width), "bandwidth": width}) for width in (0.15, 0.25, 0.4, 0.6)),
+    *(_dense(width) for width in (0.15, 0.25, 0.4, 0.6)),
+    *(_dense(0.25, lift=lift) for lift in (0.25, 0.5)),
 )
 SEARCHED = ("density", "fog", "pullback")
 Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
@@ -241,7 +250,7 @@ def choose(
     figures: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(named(kind, knobs) for kind, knobs, _ in tried):
         some = [one for one in tried if named(*one[:2]) == name]
-        kind, knobs, told = best if best in some else _best_of(some, tried[0][2], on.floor)
+        kind, knobs, told = best if best in some else _best_of(some, tried, on.floor)
         figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
     if shown is not None:
         for name, chosen in settings.items():
@@ -287,32 +296,51 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
 
 
 def _best(tried: list[Tried], floor: float) -> Tried:
-    """The nearest to held-out pictures of those not too long; of those at the floor the sharpest and surest."""
+    """The nearest to held-out pictures of those not too long; of those at the floor the one ahead of most."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
     rested = _rested(tried)
     able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
     if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
         able = rested or [tried[0]]
-    return _nearest_or_crispest(able, tried[0][2], floor)
+    return _nearest_or_ahead(able, tried, floor)
 
 
-def _best_of(some: list[Tried], straight: Mapping[str, float], floor: float) -> Tried:
+def _best_of(some: list[Tried], tried: list[Tried], floor: float) -> Tried:
     """The same of one kind only, which has nothing to fall back to: of those too long or restless, where all are."""
     able = _rested(some) or some
-    longest = LONGEST * max(straight["length"], 1e-9)
-    return _nearest_or_crispest([one for one in able if one[2]["length"] <= longest] or able, straight, floor)
+    longest = LONGEST * max(tried[0][2]["length"], 1e-9)
+    return _nearest_or_ahead([one for one in able if one[2]["length"] <= longest] or able, tried, floor)
 
 
 def _rested(tried: list[Tried]) -> list[Tried]:
     return [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
 
 
-def _nearest_or_crispest(able: list[Tried], straight: Mapping[str, float], floor: float) -> Tried:
+def _nearest_or_ahead(able: list[Tried], tried: list[Tried], floor: float) -> Tried:
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
-    if reached:
-        crisp = max(straight["sharpness"], 1e-12)
-        return max(reached, key=lambda one: one[2].get("confidence", 0.0) + one[2]["sharpness"] / crisp)
-    return min(able, key=lambda one: one[2]["held_out_distance"])
+    if not reached:
+        return min(able, key=lambda one: one[2]["held_out_distance"])
+    plain = [told for kind, knobs, told in tried if named(kind, knobs) in PLAIN]
+    crisp = max(tried[0][2]["sharpness"], 1e-12)
+
+    def worth(one: Tried) -> tuple[int, float]:
+        told = one[2]
+        return sum(ahead(told, other) for other in plain), told.get("confidence", 0.0) + told["sharpness"] / crisp
+
+    return max(reached, key=worth)
+
+
+def ahead(told: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Say whether walks are nearer to held-out pictures than others, sharper, and surer where a classifier judges.
+
+    >>> ahead({"held_out_distance": 4.7, "sharpness": 0.12}, {"held_out_distance": 4.9, "sharpness": 0.11})
+    True
+    """
+    return (
+        told["held_out_distance"] < other["held_out_distance"]
+        and told["sharpness"] > other["sharpness"]
+        and ("confidence" not in told or told["confidence"] > other["confidence"])
+    )
 
 
 def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, unseen: bool) -> str:

@@ -16,24 +16,27 @@ Made = TypeVar("Made")
 
 
 _own = threading.local()  # cores that a thread may share work out over, where that was said
+_counting = threading.Lock()  # while one thread's count is set, that of new ones is the same
 
 
 def one_thread(sharing: bool = False) -> None:
     """Let this thread, and only this one, compute with one core: torch's thread count belongs to each thread.
 
     New threads start with what was set last anywhere, so that is put back as it was. With `sharing` the thread may
-    still have the parts of what is `shared` done by as many cores as before.
+    still have the parts of what is `shared` done by as many cores as before, also where this is said again without.
     """
     import torch
 
-    before = torch.get_num_threads()
-    _own.cores = before if sharing else None
-    if before == 1:
-        return
-    torch.set_num_threads(1)
-    back = threading.Thread(target=torch.set_num_threads, args=(before,))
-    back.start()
-    back.join()
+    with _counting:
+        before = torch.get_num_threads()
+        if sharing:
+            _own.cores = before
+        if before == 1:
+            return
+        torch.set_num_threads(1)
+        back = threading.Thread(target=torch.set_num_threads, args=(before,))
+        back.start()
+        back.join()
 
 
 def cores() -> int:

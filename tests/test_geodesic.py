@@ -144,16 +144,30 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
 
 
+def test_of_those_the_one_is_taken_that_is_ahead_of_most_plain_kinds_in_all_three_at_once():
+    straight, circle = tried("straight", 5.3, 0.117, 0.90, 10), tried("great_circle", 5.6, 0.126, 0.92, 11)
+    graph, pullback = tried("graph", 4.9, 0.116, 0.95, 15), tried("pullback", 5.2, 0.10, 0.83, 9)
+    plain = [straight, circle, graph, pullback]
+    ahead_of_three = tried("density", 4.75, 0.119, 0.96, 14, fear=0.56, lift=0.25)
+    crispest = tried("density", 4.95, 0.124, 0.96, 14, fear=0.14, lift=0.5)  # farther than the graph
+    assert geodesic._best([*plain, ahead_of_three, crispest], floor=5.0) is ahead_of_three
+    assert geodesic._best([*plain, crispest], floor=5.0) is crispest
+    assert geodesic._best_of([crispest, ahead_of_three], plain, 5.0) is ahead_of_three
+    critic = tried("pullback", 4.7, 0.125, 0.97, 9, ruler="critic")
+    assert geodesic._best([*plain, critic, ahead_of_three], floor=5.0) is critic  # other rulers are no plain kind
+    assert not geodesic.ahead(straight[2], straight[2])
+
+
 def test_the_knobs_of_a_kind_that_is_not_chosen_are_chosen_by_the_same_rule():
     straight = tried("straight", 4.0, 0.12, 0.95, 10)
     blurred, best = tried("density", 3.0, 0.04, 0.70, 12, fear=4.0), tried("density", 4.6, 0.11, 0.90, 12, fear=0.3)
     long, restless = tried("density", 4.5, 0.13, 0.99, 22, fear=0.5), tried("density", 4.5, 0.13, 0.99, 12, 0.6, fear=1)
     some = [blurred, best, long, restless]
     assert geodesic._best([straight, *some], floor=5.0) is straight
-    assert geodesic._best_of(some, straight[2], 5.0) is best
-    assert geodesic._best_of(some, straight[2], 2.0) is blurred  # none reaches it: the nearest
-    assert geodesic._best_of([long, restless], straight[2], 5.0) is long
-    assert geodesic._best_of([restless], straight[2], 5.0) is restless
+    assert geodesic._best_of(some, [straight], 5.0) is best
+    assert geodesic._best_of(some, [straight], 2.0) is blurred  # none reaches it: the nearest
+    assert geodesic._best_of([long, restless], [straight], 5.0) is long
+    assert geodesic._best_of([restless], [straight], 5.0) is restless
 
 
 def test_a_straight_line_or_a_great_circle_that_measures_best_is_the_models_geodesic():

@@ -186,6 +186,66 @@ def test_a_search_is_sketched_at_once_also_under_a_dragging_hand_and_then_refine
     assert "first sketch" not in one.page.locator('.mg-row[data-kind="pullback"] .mg-note').text_content()
 
 
+TALK = """window.talk = []
+const send = WebSocket.prototype.send
+const head = (data) => JSON.parse(new TextDecoder().decode(data.slice(4, 4 + new DataView(data).getUint32(0, true))))
+WebSocket.prototype.send = function (message) {
+  const { id, report } = typeof message === "string" ? JSON.parse(message) : {}
+  if (typeof message !== "string") talk.push("the page hears")
+  if (report) this.addEventListener("message", ({ data }) => head(data).id === id && talk.push("an answer"))
+  return send.call(this, message)
+}"""
+ENDS = "document.querySelector('.mg-interpolate').parentElement.manigen.ends.codes"
+
+
+@pytest.fixture
+def talking(visit):
+    """Someone on the page with one walk; who is told what is written down."""
+    one = visit("/learn")
+    one.context.add_init_script(TALK)
+    one.page = one.open("/interpolate?kinds=straight")
+    one.page.wait_for_selector('.mg-row[data-kind="straight"][data-empty="false"]')
+    one.page.wait_for_selector('[data-painted="plotly"]')
+    one.settled()
+    one.page.evaluate("talk.length = 0")
+    return one
+
+
+def let_an_end_go(one) -> list[float]:
+    """Drag the first end somewhere and let it go; return its code there."""
+    before = one.page.evaluate(f"{ENDS}[0]")
+    at = one.page.locator(".mg-handle").first.bounding_box()
+    one.page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    one.page.mouse.down()
+    one.page.mouse.move(*one.place(0.6, 0.6, ".mg-map"), steps=4)
+    one.page.mouse.up()
+    one.page.wait_for_function(f"(before) => String({ENDS}[0]) !== String(before)", arg=before)
+    return one.page.evaluate(f"{ENDS}[0]")
+
+
+def test_the_page_s_script_does_not_take_the_processor_from_the_walks_of_an_end_let_go(talking):
+    link = talking.page.evaluate("location.search")
+    let_an_end_go(talking)
+    talking.until("(link) => location.search !== link", link)
+    said = talking.page.evaluate("talk")
+    assert said.index("an answer") < said.index("the page hears")
+
+
+def test_an_end_let_go_is_kept_when_one_leaves_before_it_is_walked_to(talking):
+    own = ENDS.removesuffix(".ends.codes")
+    talking.page.evaluate(f"{own}.take = () => null")  # no walk ever comes
+    code = let_an_end_go(talking)
+    talking.page.evaluate(f"clearTimeout({own}.telling)")  # and no time passes
+    talking.page.get_by_role("link", name="Learn").hover()
+    talking.page.mouse.down()
+    talking.until("() => talk.includes('the page hears')")
+    talking.page.mouse.up()
+    talking.page.wait_for_selector(".mg-lesson-card")
+    talking.page.get_by_role("link", name="Interpolate").click()
+    talking.page.wait_for_selector('.mg-row[data-kind="straight"][data-empty="false"]')
+    assert np.allclose(talking.page.evaluate(f"{ENDS}[0]"), code, atol=1e-4)
+
+
 def test_the_hills_of_the_metric_lie_under_the_paths(visit):
     one = visit("/interpolate?model=mnist-vae&kinds=straight")
     one.page.wait_for_selector('[data-painted="plotly"]')

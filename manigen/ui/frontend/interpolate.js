@@ -20,6 +20,8 @@ const REST = 250; // ms without a move, after which the link is brought up to da
 const HEARD = 3000; // ms for which what the server last said of a search stands there
 const SLOW = 700; // ms, after which a search says that it runs
 const PATIENCE = 600000; // ms that a search may take
+const NEAR = 0.02; // of its length, within which a sketch leads to an end
+const LATEST = 1500; // ms after which the page hears of new ends, walked between or not
 const AGAIN = 500; // ms between two looks at what is being made
 const PHONE = "(max-width: 820px)";
 
@@ -140,8 +142,9 @@ class Interpolate {
 
   // --- walks ------------------------------------------------------------------------------------------------------------
 
-  // Ask for the walks of `kinds` through all the ends; with `drag` one of them is a place under the hand, for now.
-  fetch(drag = null, kinds = this.data.kinds) {
+  // Ask for the walks of `kinds` through all the ends; with `drag` one of them is a place under the hand, for now. Where
+  // only the ends are new, a sketch that leads to them already is refined as it is.
+  fetch(drag = null, kinds = this.data.kinds, onlyEnds = false) {
     const { model, map, beyond } = this.data;
     const ends = this.ends.codes.map((code, i) => (drag?.i === i ? { at: drag.place } : { code }));
     const legs = ends.length - 1;
@@ -162,10 +165,20 @@ class Interpolate {
         if (ends.length !== this.ends.length || (!newest && !drag)) return;
         this.take(name, reply, drag);
         if (coarse && !drag && newest && !reply.error) ask(false);
-      }, performance.now(), PATIENCE, (told) => this.turns.get(name) === turn && this.hear(name, told));
-      ask(refines); // what takes long is sketched first, and as long as an end is dragged, then refined
+      }, performance.now(), PATIENCE, (told) => this.turns.get(name) === turn && this.hear(name, told), !drag);
+      ask(refines && !(onlyEnds && this.sketched(name))); // what takes long is sketched first, and as long as an end is dragged, then refined
     }
     if (!drag) this.tell();
+  }
+
+  // Whether a sketch that leads from end to end is on the screen, as where the hand rested before it let an end go.
+  sketched(name) {
+    const walk = this.walks.get(name);
+    if (!walk?.header.coarse || this.even || this.data.beyond) return false;
+    const { codes } = walk.header;
+    const apart = (a, b) => Math.hypot(...a.map((value, i) => value - b[i]));
+    const long = codes.slice(1).reduce((sum, code, i) => sum + apart(code, codes[i]), 0);
+    return this.ends.codes.every((code, i) => apart(code, codes[Math.round((i * walk.last) / (this.ends.length - 1))]) < NEAR * long);
   }
 
   setEven(even, anew = true) {
@@ -183,7 +196,8 @@ class Interpolate {
     const { model, map, kinds, text } = this.data;
     const kind = kinds.find((other) => other.name === name);
     if (!kind) return;
-    if (!reply.header?.coarse) this.searching.delete(name);
+    if (!drag && !reply.header?.coarse) this.searching.delete(name);
+    if (!drag && !this.searching.size) this.tellEnds();
     this.stopping.delete(name);
     if (reply.stopped && this.walks.has(name)) return this.film.keepSketch(name);
     if (reply.error) {
@@ -408,11 +422,23 @@ class Interpolate {
 
   changed() {
     const { text, model } = this.data;
-    this.fetch();
+    this.fetch(null, this.data.kinds, true);
     const twins = this.ends.twins();
     if (twins.length && twins.length === this.ends.length - 1) this.notice.say(text.ends_all_equal);
     else if (twins.length) this.notice.say(fill(text.ends_equal, { a: twins[0] + 1, b: twins[0] + 2 }));
-    this.tellPage("ends", { epoch: this.data.ends.epoch, model, codes: this.ends.codes });
+    clearTimeout(this.telling);
+    this.due = { epoch: this.data.ends.epoch, model, codes: this.ends.codes };
+    if (this.searching.size) this.telling = setTimeout(() => this.tellEnds(), LATEST);
+    else this.tellEnds();
+  }
+
+  // The page hears of new ends once they are walked between, or before it hears of anything else: its own script would
+  // take the processor from the walks.
+  tellEnds() {
+    const { due } = this;
+    clearTimeout(this.telling);
+    this.due = null;
+    if (due) this.tellPage("ends", due);
   }
 
   // --- keys, size, connection -----------------------------------------------------------------------------------------------
@@ -422,6 +448,8 @@ class Interpolate {
     this.stop = stop;
     addEventListener("resize", () => this.fit(), { signal: stop.signal });
     document.addEventListener("keydown", (event) => this.key(event), { signal: stop.signal });
+    for (const hand of ["pointerdown", "keydown"])
+      document.addEventListener(hand, (event) => this.root.contains(event.target) || this.tellEnds(), { signal: stop.signal, capture: true });
   }
 
   // Keys work on the film, and on the page where nothing else has the focus.
@@ -477,6 +505,7 @@ class Interpolate {
 
   // What the page should remember; while the connection is lost it waits, since the page would answer with a dialog.
   tellPage(name, value) {
+    this.tellEnds();
     if (this.lost) return this.unsaid.set(name, value);
     this.unsaid.delete(name);
     this.setStateValue(name, { ...value, seq: ++this.seq });
@@ -485,7 +514,7 @@ class Interpolate {
   destroy() {
     this.gone = true;
     this.transport.stop();
-    for (const timer of [this.resting, this.teller, this.asking]) clearTimeout(timer);
+    for (const timer of [this.resting, this.teller, this.telling, this.asking]) clearTimeout(timer);
     this.stop.abort();
     this.offState();
     this.film.destroy();

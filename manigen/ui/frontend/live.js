@@ -26,12 +26,15 @@ export class Live {
 
   // ask(channel, message, show[, moment, patience]): `show(reply)` is called with {header, bytes, picture(i)} or {error}.
   // `moment` is when the hand moved; what is asked without one (thumbnails, strips) is not timed from hand to picture.
-  // `hear({stage, share, left})` is called while what takes long is under way.
-  ask(channel, message, show, moment = null, patience = PATIENCE, hear = null) {
+  // `hear({stage, share, left})` is called while what takes long is under way. What is asked `last`, as the hand lets go,
+  // waits for none of what was asked before.
+  ask(channel, message, show, moment = null, patience = PATIENCE, hear = null, last = false) {
     const lane = this.lane(channel);
     const request = { id: ++this.number, message, show, moment, patience, hear };
-    if (this.state === "open" && lane.under.length < AHEAD) this.send(channel, lane, request);
-    else lane.waiting = request;
+    if (this.state === "open" && (last || lane.under.length < AHEAD)) {
+      lane.waiting = null;
+      this.send(channel, lane, request);
+    } else lane.waiting = request;
     return request.id;
   }
 
