@@ -71,10 +71,16 @@ GRID: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fog", {}),
     ("fog", NARROW),
     *(
-        _dense(width, hill, lift)
+        _dense(width, hill)
         for width in (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
         for hill in (4.0, 6.25, 9.0)  # how steeply slowness grows with the squared distance to the nearest code
-        for lift in (0.0, 0.25, 0.5)
+    ),
+    *(_dense(0.25, hill, lift) for hill in (4.0, 6.25) for lift in (0.25, 0.5)),
+    *(
+        _dense(width, hill, lift)
+        for width in (0.4, 0.8)
+        for hill in (2.0, 2.5, 3.1, 4.0)
+        for lift in (0.75, 1.0, 1.25, 1.5)
     ),
     ("density", {"fear": 4.0, "bandwidth": 0.5}),
 )
@@ -84,7 +90,7 @@ QUICK = tuple(  # without what takes longest and was never the best where it was
 BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(one for one in QUICK if one[0] != "density"),
     *(_dense(width) for width in (0.15, 0.25, 0.4, 0.6)),
-    *(_dense(0.25, lift=lift) for lift in (0.25, 0.5)),
+    *(_dense(0.4, 3.1, lift) for lift in (0.75, 1.25)),
 )
 SEARCHED = ("density", "fog", "pullback")
 Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
@@ -350,10 +356,14 @@ def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, uns
     share = told["length"] / max(figures["straight"]["length"], 1e-9)
     drawn = floor_of(on.generator) == DRAWS
     kept = "between other draws" if drawn else "on training pictures that were kept back"
+    over = [name for name in PLAIN if name in figures and ahead(told, figures[name])]
+    at_once = "nearer, sharper and surer" if "confidence" in told else "nearer and sharper"
     return (
         f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "
         f"own {floor_of(on.generator)} {floor:.3f}; its way is {share:.2f} times as long as the straight one. "
-        f"{len(on.starts)} pairs." + (f" It was chosen {kept}." if unseen else "")
+        f"{len(on.starts)} pairs."
+        + (f" It is {at_once} at once than {', '.join(over)}." if over else "")
+        + (f" It was chosen {kept}." if unseen else "")
     )
 
 

@@ -153,6 +153,9 @@ def test_of_those_the_one_is_taken_that_is_ahead_of_most_plain_kinds_in_all_thre
     assert geodesic._best([*plain, ahead_of_three, crispest], floor=5.0) is ahead_of_three
     assert geodesic._best([*plain, crispest], floor=5.0) is crispest
     assert geodesic._best_of([crispest, ahead_of_three], plain, 5.0) is ahead_of_three
+    figures = {geodesic.named(*one[:2]): one[2] for one in [*plain, ahead_of_three]}
+    told = geodesic._reason("density", figures, SimpleNamespace(floor=5.0, starts=[0] * 9, generator=None), True)
+    assert "9 pairs. It is nearer, sharper and surer at once than straight, graph, pullback. It was chosen" in told
     critic = tried("pullback", 4.7, 0.125, 0.97, 9, ruler="critic")
     assert geodesic._best([*plain, critic, ahead_of_three], floor=5.0) is critic  # other rulers are no plain kind
     assert not geodesic.ahead(straight[2], straight[2])

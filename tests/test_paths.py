@@ -818,7 +818,7 @@ def test_a_lift_takes_a_chord_out_to_its_circle_and_draws_nothing_in():
     chord = ends[0] + np.linspace(0, 1, 33)[:, None] * (ends[1] - ends[0])
     beyond = chord + np.sin(np.linspace(0, np.pi, 33))[:, None] * chord  # bulges out already
     z = np.stack([chord, beyond])
-    assert density.lifted(z, 0.0) is z
+    assert (density.lifted(z, 0.0) == z).all()
     whole, half = density.lifted(z, 1.0), density.lifted(z, 0.5)
     np.testing.assert_allclose(np.linalg.norm(whole[0], axis=1), 1.0)
     np.testing.assert_allclose(half[0], (whole[0] + z[0]) / 2)
@@ -826,6 +826,7 @@ def test_a_lift_takes_a_chord_out_to_its_circle_and_draws_nothing_in():
     assert (whole[:, [0, -1]] == z[:, [0, -1]]).all()
     uneven = np.array([[[3.0, 0], [0.2, 0.2], [0, 1.0]]])  # through the middle: three times as far out, and no farther
     np.testing.assert_allclose(density.lifted(uneven, 1.0)[0, 1], [0.6, 0.6])
+    np.testing.assert_allclose(density.lifted(uneven, 1.5)[0, 1], [0.6, 0.6])
 
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(400, 6)) * 0.1 + 5.0  # far from the origin: what counts is the mean code
@@ -835,6 +836,30 @@ def test_a_lift_takes_a_chord_out_to_its_circle_and_draws_nothing_in():
     far = [np.linalg.norm(way.codes - codes.mean(0), axis=1) for way in (plain, out)]
     assert (plain.codes[[0, -1]] == out.codes[[0, -1]]).all() and far[1].min() >= 0.97 * min(far[0][0], far[0][-1])
     assert far[0].min() < 0.9 * min(far[0][0], far[0][-1])
+
+
+def test_a_lifted_way_is_searched_for_once_more_at_its_norms():
+    rng = np.random.default_rng(2)
+    codes = rng.normal(size=(300, 3))
+    codes *= (1 + 0.05 * rng.normal(size=(300, 1))) / np.linalg.norm(codes, axis=1, keepdims=True)  # a shell
+    bells, fear = Density(codes, 0.5), 2.0
+    line = np.stack([a + np.linspace(0, 1, 12)[:, None] * (b - a) for a, b in codes[:8].reshape(4, 2, 3)])
+    out = density.lifted(line, 1.0)
+    energy = density._at(norms := np.linalg.norm(out, axis=2, keepdims=True), density._energy(out, bells, fear))
+    z, rows = out * (1 + 0.3 * rng.random((4, 12, 1))), np.arange(4)
+    value, slope, _ = energy(z, rows)
+    np.testing.assert_allclose(value, energy(out, rows)[0])  # wherever they are, they are put to their norms
+    for k, i, axis in ((0, 1, 0), (2, 6, 1), (3, 10, 2)):
+        step = np.zeros_like(z)
+        step[k, i, axis] = 1e-4
+        by_hand = (energy(z + step, rows)[0] - energy(z - step, rows)[0])[k] / 2e-4
+        assert slope[k, i - 1, axis] == pytest.approx(by_hand, abs=0.01 * np.abs(slope).max())
+    found = density.search(out, bells, fear, held=True)
+    np.testing.assert_allclose(np.linalg.norm(found.z, axis=2, keepdims=True), norms)
+    np.testing.assert_allclose(found.z[:, [0, -1]], line[:, [0, -1]])
+    again = density._energy(found.z, bells, fear)(found.z, rows)[0]
+    assert (again <= value * 1.001).all() and again.sum() < 0.95 * value.sum()
+    assert (density._energy(line, bells, fear)(line, rows)[0] > again).sum() >= 3  # chords cross the empty inside
 
 
 def test_work_is_shared_out_in_order_over_cores_that_torch_may_use():

@@ -11,7 +11,9 @@ middle lies nearer to the mean than its ends, and pictures pale towards that. A 
 
     z(t) - c  ->  (z(t) - c) (1 - l + l max(1, ((1 - t) |z_0 - c| + t |z_1 - c|) / |z(t) - c|)),     c the mean code
 
-as a great circle keeps the norm: the ends stay, nothing is drawn in, and nothing goes three times as far out as it was.
+as a great circle keeps the norm: the ends stay, nothing is drawn in, and nothing goes more than three times as far out
+as it was. Out there the way is searched for once more, each knot's distance from c held: the dense places of the shell
+lie elsewhere than straight out of those within.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ card = Card(
             0.0,
             "How far the codes between are kept as far out as the ends are, as on a great circle: contrast stays.",
             0.0,
-            1.0,
+            2.0,
             title="Contrast kept",
             finer=True,
         ),
@@ -94,8 +96,10 @@ def curves(
     if len(country.z) < 2 or not moving:
         return first
     line = np.stack([first[i].trace(starts[i], ends[i], KNOTS).codes for i in moving]).astype(np.float64)
-    found = search((line - country.centre) / country.unit, density, fear)
-    knots = lifted(found.z, lift) * country.unit + country.centre  # the country's own units are around the mean code
+    found = search((line - country.centre) / country.unit, density, fear)  # its units are around the mean code
+    if lift:
+        found = search(lifted(found.z, lift), density, fear, held=True)
+    knots = found.z * country.unit + country.centre
     for i, way, residual in zip(moving, knots, found.residual, strict=True):
         first[i] = finished(first[i], way, float(residual), country)
     return first
@@ -103,13 +107,11 @@ def curves(
 
 def lifted(z: np.ndarray, lift: float) -> np.ndarray:
     """Return chains z (k, m, d) around the mean code taken out to the norms of their ends, by the share `lift`."""
-    if not lift:
-        return z
     norm = np.linalg.norm(z, axis=2)
     t = np.stack([along(chain) for chain in z])
     wanted = (1 - t) * norm[:, :1] + t * norm[:, -1:]
-    out = np.clip(wanted / np.maximum(norm, 1e-300), 1.0, FARTHEST)
-    return z * (1 + lift * (out - 1))[:, :, None]
+    out = np.maximum(wanted / np.maximum(norm, 1e-300), 1.0)
+    return z * np.minimum(1 + lift * (out - 1), FARTHEST)[:, :, None]
 
 
 class Slowness:
@@ -128,17 +130,46 @@ class Slowness:
         return np.linalg.norm(b[:, :-1] - a[:, :-1], axis=1) * (a[:, -1] + b[:, -1]) / 2
 
 
-def search(line: np.ndarray, density: Density, fear: float) -> _descent.Found:
-    """Return chains `line` (k, m, d) after the descent, in the units of the density's codes."""
+def search(line: np.ndarray, density: Density, fear: float, held: bool = False) -> _descent.Found:
+    """Return chains `line` (k, m, d) after the descent, in the units of the density's codes.
+
+    Where norms are `held` each knot keeps its own, and only its direction is searched.
+    """
     moved: _descent.Moved = []
     found = None
+    norms = np.linalg.norm(line, axis=2, keepdims=True)
     for _ in range(ROUNDS):
-        found = _descent.descend(_energy(line, density, fear), line, STEPS, TOLERANCE, moved)
+        energy = _energy(line, density, fear)
+        if held:
+            moved.clear()  # it was learned of knots that have been put back to their norms since
+            energy = _at(norms, energy)
+        found = _descent.descend(energy, line, STEPS, TOLERANCE, moved)
+        if held:
+            found = replace(found, z=_towards(found.z) * norms)
         if found.steps <= 1:
             break
         line = found.z
     assert found is not None
     return found
+
+
+def _towards(z: np.ndarray) -> np.ndarray:
+    """The directions of knots z (k, m, d)."""
+    return z / np.maximum(np.linalg.norm(z, axis=2, keepdims=True), 1e-300)
+
+
+def _at(norms: np.ndarray, energy: _descent.Energy) -> _descent.Energy:
+    """The energy of chains whose knots are put to `norms` (k, m, 1): no slope leads along those."""
+
+    def turned(z: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        to = _towards(z)
+        value, slope, stiff = energy(to * norms[rows], rows)
+        inner = to[:, 1:-1]
+        slope = slope - np.einsum("kmd,kmd->km", slope, inner)[:, :, None] * inner
+        own = np.maximum(np.linalg.norm(z[:, 1:-1], axis=2, keepdims=True), 1e-300)
+        return value, slope * norms[rows, 1:-1] / own, stiff
+
+    return turned
 
 
 def _energy(line: np.ndarray, density: Density, fear: float) -> _descent.Energy:
