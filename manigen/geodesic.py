@@ -9,10 +9,15 @@ The floor is what the model's own reconstructions of the ends score, or its draw
 is also told in units of the three held-out pictures nearest to each: two digits drawn over each other have more edges
 than either, a thin one has few, and neither is a matter of blur.
 
-Nearer than the floor is no nearer: of kinds that reach it, the one is taken that is ahead of most of straight line,
-great circle, graph and pull-back, ahead being nearer, sharper and surer at once; of several, the one with the largest
-sum of confidence (0 to 1) and of sharpness in units of the straight line's; without classes the sharpest. A kind of
-whose searches more than a quarter do not come to rest is not taken. The graph, a chain of chords between codes that
+Nearer than the floor is no nearer: of kinds that reach it, the one is taken that leads straight line, great circle,
+graph and pull-back by most,
+
+    mean over the others of  clip(min(nearer, sharper, surer), -`LEAD`, `LEAD`)
+
+each as a share: less distance, more sharpness, less doubt (1 - confidence), where there are classes. It has to be ahead
+in all three at once, and what is ahead by more than chance needs no more. Of equals the one with the largest sum of
+confidence and of sharpness in units of the straight line's is taken. A kind of whose searches more than a quarter do
+not come to rest is not taken. The graph, a chain of chords between codes that
 happen to be there, is taken only where no search does better, or all short ways leave the data. The fog of companions,
 which first have to be fitted, is no model's own.
 
@@ -45,6 +50,7 @@ LOST = 2.0  # times the floor: where no short walk comes as near, as across the 
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
 PLAIN = ("straight", "great_circle", "graph", "pullback")  # the kinds that the chosen one should be ahead of
+LEAD = 0.03  # the share from which on a lead is no better; of some 48 pairs, less may be chance
 DRAWS = "draws"
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
@@ -302,51 +308,55 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
 
 
 def _best(tried: list[Tried], floor: float) -> Tried:
-    """The nearest to held-out pictures of those not too long; of those at the floor the one ahead of most."""
+    """The nearest to held-out pictures of those not too long; of those at the floor the one that leads by most."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
     rested = _rested(tried)
     able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
     if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
         able = rested or [tried[0]]
-    return _nearest_or_ahead(able, tried, floor)
+    return _nearest_or_leading(able, tried, floor)
 
 
 def _best_of(some: list[Tried], tried: list[Tried], floor: float) -> Tried:
     """The same of one kind only, which has nothing to fall back to: of those too long or restless, where all are."""
     able = _rested(some) or some
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)
-    return _nearest_or_ahead([one for one in able if one[2]["length"] <= longest] or able, tried, floor)
+    return _nearest_or_leading([one for one in able if one[2]["length"] <= longest] or able, tried, floor)
 
 
 def _rested(tried: list[Tried]) -> list[Tried]:
     return [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
 
 
-def _nearest_or_ahead(able: list[Tried], tried: list[Tried], floor: float) -> Tried:
+def _nearest_or_leading(able: list[Tried], tried: list[Tried], floor: float) -> Tried:
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if not reached:
         return min(able, key=lambda one: one[2]["held_out_distance"])
     plain = [told for kind, knobs, told in tried if named(kind, knobs) in PLAIN]
     crisp = max(tried[0][2]["sharpness"], 1e-12)
 
-    def worth(one: Tried) -> tuple[int, float]:
+    def worth(one: Tried) -> tuple[float, float]:
         told = one[2]
-        return sum(ahead(told, other) for other in plain), told.get("confidence", 0.0) + told["sharpness"] / crisp
+        leads = [float(np.clip(lead(told, other), -LEAD, LEAD)) for other in plain if other is not told]
+        return round(sum(leads) / max(len(leads), 1), 6), told.get("confidence", 0.0) + told["sharpness"] / crisp
 
     return max(reached, key=worth)
 
 
-def ahead(told: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    """Say whether walks are nearer to held-out pictures than others, sharper, and surer where a classifier judges.
+def lead(told: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Return by what share walks are nearer, sharper and surer than others, whichever is the least.
 
-    >>> ahead({"held_out_distance": 4.7, "sharpness": 0.12}, {"held_out_distance": 4.9, "sharpness": 0.11})
-    True
+    >>> near, far = {"held_out_distance": 4.5, "sharpness": 0.11}, {"held_out_distance": 5.0, "sharpness": 0.1}
+    >>> round(lead(near, far), 3), round(lead(far, near), 3), lead(near, near)
+    (0.1, -0.111, 0.0)
     """
-    return (
-        told["held_out_distance"] < other["held_out_distance"]
-        and told["sharpness"] > other["sharpness"]
-        and ("confidence" not in told or told["confidence"] > other["confidence"])
-    )
+    leads = [
+        1 - told["held_out_distance"] / max(other["held_out_distance"], 1e-12),
+        told["sharpness"] / max(other["sharpness"], 1e-12) - 1,
+    ]
+    if "confidence" in told:
+        leads.append(1 - (1 - told["confidence"]) / max(1 - other["confidence"], 1e-12))
+    return min(leads)
 
 
 def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, unseen: bool) -> str:
@@ -356,7 +366,7 @@ def _reason(best: str, figures: Mapping[str, Mapping[str, Any]], on: Ground, uns
     share = told["length"] / max(figures["straight"]["length"], 1e-9)
     drawn = floor_of(on.generator) == DRAWS
     kept = "between other draws" if drawn else "on training pictures that were kept back"
-    over = [name for name in PLAIN if name in figures and ahead(told, figures[name])]
+    over = [name for name in PLAIN if name in figures and lead(told, figures[name]) > 0]
     at_once = "nearer, sharper and surer" if "confidence" in told else "nearer and sharper"
     return (
         f"Its pictures lie {told['held_out_distance']:.3f} from held-out ones, the other kinds' {listed}, the model's "

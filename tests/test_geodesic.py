@@ -144,7 +144,7 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
 
 
-def test_of_those_the_one_is_taken_that_is_ahead_of_most_plain_kinds_in_all_three_at_once():
+def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_three_at_once():
     straight, circle = tried("straight", 5.3, 0.117, 0.90, 10), tried("great_circle", 5.6, 0.126, 0.92, 11)
     graph, pullback = tried("graph", 4.9, 0.116, 0.95, 15), tried("pullback", 5.2, 0.10, 0.83, 9)
     plain = [straight, circle, graph, pullback]
@@ -158,7 +158,10 @@ def test_of_those_the_one_is_taken_that_is_ahead_of_most_plain_kinds_in_all_thre
     assert "9 pairs. It is nearer, sharper and surer at once than straight, graph, pullback. It was chosen" in told
     critic = tried("pullback", 4.7, 0.125, 0.97, 9, ruler="critic")
     assert geodesic._best([*plain, critic, ahead_of_three], floor=5.0) is critic  # other rulers are no plain kind
-    assert not geodesic.ahead(straight[2], straight[2])
+    far_ahead = tried("density", 4.0, 0.1191, 0.99, 14, fear=1)  # but hardly in sharpness
+    assert geodesic._best([*plain, far_ahead, ahead_of_three], floor=5.0) is far_ahead
+    assert geodesic.lead(far_ahead[2], straight[2]) == pytest.approx(0.1191 / 0.117 - 1)
+    assert geodesic.lead(straight[2], ahead_of_three[2]) == pytest.approx(1 - 0.10 / 0.04)  # in doubt
 
 
 def test_the_knobs_of_a_kind_that_is_not_chosen_are_chosen_by_the_same_rule():
