@@ -17,9 +17,9 @@ graph and pull-back by most,
 each as a share: less distance, more sharpness, less doubt (1 - confidence), where there are classes. It has to be ahead
 in all three at once, and what is ahead by more than chance needs no more. Of equals the one with the largest sum of
 confidence and of sharpness in units of the straight line's is taken. A kind of whose searches more than a quarter do
-not come to rest is not taken. The graph, a chain of chords between codes that
-happen to be there, is taken only where no search does better, or all short ways leave the data. The fog of companions,
-which first have to be fitted, is no model's own.
+not come to rest is not taken. The graph, a chain of chords between codes that happen to be there, is taken only where
+no search does better, or all short ways leave the data. The fog of companions, which first have to be fitted, is no
+model's own.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
