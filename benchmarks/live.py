@@ -436,9 +436,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--points", type=int, default=0, help="points of the map that is hovered; 0: as shipped")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--beside-training", action="store_true", help="with and without a training on the same server")
-    parser.add_argument(
-        "--refined", type=int, default=0, help="only how soon a geodesic follows an end let go so often"
-    )
+    parser.add_argument("--refined", type=int, default=0, help="drag an end so often, and time what follows")
     parser.add_argument("--model", default="mnist-fusion", help="whose geodesics [mnist-fusion]")
     options = parser.parse_args(arguments)
     if options.refined:
