@@ -1,14 +1,15 @@
 """What walks are worth: every kind between held-out pictures of different classes, over data, dimensions and trainings.
 
     python -m benchmarks.walks [--data mnist] [--dims 2,8,16] [--seeds 3] [--images 100000] [--family geometric]
-        [--pairs 256] [--fog 64] [--out runs/zoo] [--stability] [--lifts MODEL,...] [--json]
+        [--pairs 256] [--fog 64] [--codes 20000] [--out runs/zoo] [--stability] [--lifts MODEL,...] [--json]
 
 Each model is trained here, in the folder and by the recipe of `benchmarks.zoo`, so that runs which are there already
 are used. The density geodesic's knobs, and which kind is the model's own geodesic, are chosen on training pictures that
-were kept back; every figure is of test pictures. Fog, which decodes with five decoders and takes longer than all else,
-is walked between the first pairs only and never the one that is chosen. The pairs are the same for every training, so
-that it can be said how much a length hangs on the training: `length_variation` is the standard deviation of a pair's
-length over the seeds in units of its mean, averaged over pairs (Syrota, Moreno-Muñoz, Hauberg 2024).
+were kept back, first on few pairs from the whole grid, then about that choice on more; every figure is of test
+pictures. Fog, which decodes with five decoders and takes longer than all else, is walked between the first pairs only
+and never the one that is chosen. The pairs are the same for every training, so that it can be said how much a length
+hangs on the training: `length_variation` is the standard deviation of a pair's length over the seeds in units of its
+mean, averaged over pairs (Syrota, Moreno-Muñoz, Hauberg 2024).
 
 With `--stability` only that is told, of kinds whose knobs are the same for every training: `length_variation` as above,
 and `length_variation_scaled`, where each training's lengths are first divided by their mean over the pairs, so that a
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,8 +41,7 @@ from manigen.errors import ManigenError
 from manigen.measures.frechet_distance import between
 from manigen.weights import Codes
 
-CODES = 5000  # of each split
-CHOSEN_ON = 48  # kept-back pairs
+CHOSEN_ON, CLOSER_ON = 48, 192  # kept-back pairs: of the whole grid, and of what lies about its choice
 SHOWN = (
     "held_out_distance",
     "sharpness",
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--fog", type=int, default=64, help="of how many of the pairs fog is walked, which is slow [64]"
     )
+    parser.add_argument("--codes", type=int, default=20_000, help="codes of each split [20000]; 5000 as models ship")
     parser.add_argument("--out", default="runs/zoo", help="where runs are kept")
     parser.add_argument("--stability", action="store_true", help="only how much lengths hang on the training")
     parser.add_argument("--lifts", default="", help="only what a lift does, on these shipped models, by commas")
@@ -139,14 +141,14 @@ def place(given: argparse.Namespace, dim: int, seed: int) -> Path:
 def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     """Train, or read, one model and walk on it; return its floor, its geodesic, each kind's figures and lengths."""
     folder = place(given, dim, seed)
-    figures = zoo.beside(folder, f".walks-{given.pairs}-{given.fog}.json")
+    figures = zoo.beside(folder, f".walks-{given.pairs}-{given.fog}-{given.codes}.json")
     if figures.is_file():
         return files.read_json(figures)
     run, generator = zoo.trained(SimpleNamespace(**{**vars(given), "dim": dim}), given.family, seed, folder)
-    known = codes(generator, run.train, run.test)
-    on = geodesic.ground(generator, known, run.train, CHOSEN_ON, kept_back=True)
+    known = codes(generator, given.codes, run.train, run.test)
+    on, closer_on = (geodesic.ground(generator, known, run.train, n, kept_back=True) for n in (CHOSEN_ON, CLOSER_ON))
     on_test = geodesic.ground(generator, known, run.test, given.pairs)
-    chosen = geodesic.choose(on, progress=lambda words: zoo.say(f"{folder.name}: {words}"), grid=geodesic.QUICK)
+    chosen = chosen_closely(on, closer_on, lambda words: zoo.say(f"{folder.name}: {words}"))
     kinds = {}
     for kind, told in chosen["walks"]["kinds"].items():
         zoo.say(f"{folder.name}: {len(on_test.starts)} walks, {kind}")
@@ -165,11 +167,19 @@ def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
     return found
 
 
-def codes(generator: Any, *splits: Any) -> Codes:
-    """Return the codes of the first pictures of each split, as a model that ships has them."""
+def chosen_closely(on: geodesic.Ground, closer_on: geodesic.Ground, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Return the choice among all kinds on one ground, made more closely on another with more pairs."""
+    first = geodesic.choose(on, progress=progress, grid=geodesic.QUICK)
+    return geodesic.choose(
+        closer_on, progress=progress, grid=geodesic.around(first["geodesic"], first["geodesic_knobs"])
+    )
+
+
+def codes(generator: Any, most: int, *splits: Any) -> Codes:
+    """Return the codes of the first pictures of each split, `most` at most, as a model that ships has them."""
     z, labels = [], []
     for images in splits:
-        some = images.take(slice(CODES))
+        some = images.take(slice(most))
         x = some.float()
         z.append(np.concatenate([generator.encode(x[at : at + 500]) for at in range(0, len(x), 500)]))
         labels.append(np.asarray(some.labels))
@@ -200,12 +210,12 @@ def long(x: np.ndarray) -> list[float]:
 def lengths(given: argparse.Namespace, dim: int, seed: int) -> dict[str, list[float]]:
     """Return by kind how long the walks of one training are between the pairs; those that are there are read."""
     folder = place(given, dim, seed)
-    figures = zoo.beside(folder, f".lengths-{given.pairs}.json")
+    figures = zoo.beside(folder, f".lengths-{given.pairs}-{given.codes}.json")
     found = files.read_json(figures) if figures.is_file() else {}
     if not set(STEADY) - set(found):
         return found
     run, generator = zoo.trained(SimpleNamespace(**{**vars(given), "dim": dim}), given.family, seed, folder)
-    on = geodesic.ground(generator, codes(generator, run.train, run.test), run.test, given.pairs)
+    on = geodesic.ground(generator, codes(generator, given.codes, run.train, run.test), run.test, given.pairs)
     for name in (name for name in STEADY if name not in found):
         zoo.say(f"{folder.name}: {len(on.starts)} walks, {name}")
         found[name] = long(on.pictures(on.evened(on.walk(*STEADY[name]))))

@@ -12,14 +12,14 @@ than either, a thin one has few, and neither is a matter of blur.
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that leads straight line, great circle,
 graph and pull-back by most,
 
-    mean over the others of  clip(min(nearer, sharper, surer), -`LEAD`, `LEAD`)
+    mean over the others of  clip(min(nearer, sharper, surer), -c, c),     c = `LEAD` sqrt(`PAIRS_OF_LEAD` / pairs)
 
 each as a share: less distance, more sharpness, less doubt (1 - confidence), where there are classes. It has to be ahead
-in all three at once, and what is ahead by more than chance needs no more. Of equals the one with the largest sum of
-confidence and of sharpness in units of the straight line's is taken. A kind of whose searches more than a quarter do
-not come to rest is not taken. The graph, a chain of chords between codes that happen to be there, is taken only where
-no search does better, or all short ways leave the data. The fog of companions, which first have to be fitted, is no
-model's own.
+in all three at once, and what is ahead by more than chance needs no more: the more pairs, the less is left to chance.
+Of equals the one with the largest sum of confidence and of sharpness in units of the straight line's is taken. A kind
+of whose searches more than a quarter do not come to rest is not taken. The graph, a chain of chords between codes that
+happen to be there, is taken only where no search does better, or all short ways leave the data. The fog of companions,
+which first have to be fitted, is no model's own.
 
 It is chosen on a part of the training pictures that is kept back: their codes are on no road, and no walk among the
 others has seen them. What the card then says of every kind is measured on even rows of the test split, on which nothing
@@ -50,7 +50,7 @@ LOST = 2.0  # times the floor: where no short walk comes as near, as across the 
 FEWEST = 64  # held-out pictures, below which a choice would be chance
 RESTLESS = 0.25  # of a kind's searches that may fail to come to rest
 PLAIN = ("straight", "great_circle", "graph", "pullback")  # the kinds that the chosen one should be ahead of
-LEAD = 0.03  # the share from which on a lead is no better; of some 48 pairs, less may be chance
+LEAD, PAIRS_OF_LEAD = 0.03, 48  # the share from which on a lead is no better: of so many pairs, less may be chance
 DRAWS = "draws"
 KEPT = 5  # of the training pictures with codes every so many are kept back to choose on
 JUDGES = 5000  # of the pictures that judge a choice, at most
@@ -62,8 +62,13 @@ def _fear(width: float, hill: float = 6.25) -> float:
 
 
 def _dense(width: float, hill: float = 6.25, lift: float = 0.0) -> tuple[str, dict[str, Any]]:
+    return _dense_of(_fear(width, hill), width, lift)
+
+
+def _dense_of(fear: float, width: float, lift: float) -> tuple[str, dict[str, Any]]:
     """A density geodesic as it stands in a grid; a lift of nothing is not told of."""
-    return "density", {"fear": _fear(width, hill), "bandwidth": width, **({"lift": lift} if lift else {})}
+    told = {"fear": float(f"{fear:.3g}"), "bandwidth": float(f"{width:.3g}")}
+    return "density", {**told, **({"lift": lift} if lift else {})}
 
 
 NARROW = {"caution": 0.36, "bandwidth": 0.2}  # a fear with the narrow bell that serves the density geodesic best
@@ -98,6 +103,8 @@ BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(_dense(width) for width in (0.15, 0.25, 0.4, 0.6)),
     *(_dense(0.4, 3.1, lift) for lift in (0.75, 1.25)),
 )
+NEARBY = (0.8, 1.0, 1.25), (0.89, 1.0, 1.12), (-0.125, 0.0, 0.125)  # of a choice: times its bandwidth, fear; more lift
+AS_SLOW = 2.5  # the power of the bandwidth with which a fear has to grow for walks to stay about as long
 SEARCHED = ("density", "fog", "pullback")
 Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
 
@@ -120,10 +127,18 @@ class Ground:
         rulers = paths.rulers_of(generator)
         return paths.between(starts, ends, kind, FINE, generator.decode, self.taught, False, members, rulers, **knobs)
 
-    def evened(self, ways: list[paths.Trace]) -> list[paths.Trace]:
-        """Return the same paths in few codes, their pictures changing evenly."""
-        decoder = Manifold(self.generator.decode)
-        return [evened(way, FRAMES, decoder) for way in ways]
+    def evened(self, ways: list[paths.Trace], seen: list[np.ndarray] | None = None) -> list[paths.Trace]:
+        """Return the same paths in few codes, their pictures, as `seen` (n, pixels) of each, changing evenly."""
+        seen = self.seen_along(ways) if seen is None else seen
+        return [evened(way, FRAMES, self.decoder, own) for way, own in zip(ways, seen, strict=True)]
+
+    def seen_along(self, ways: list[paths.Trace]) -> list[np.ndarray]:
+        """Return the pictures (n, pixels) of every code of each walk."""
+        return [self.decoder.look(way.codes) for way in ways]
+
+    @cached_property
+    def decoder(self) -> Manifold:
+        return Manifold(self.generator.decode)
 
     @property
     def floor(self) -> float:
@@ -141,8 +156,8 @@ class Ground:
 
     def judge(self, ways: list[paths.Trace]) -> dict[str, float]:
         """Return what walks are worth, their pictures changing evenly, and how even they were: means over pairs."""
-        x = self.pictures(self.evened(ways))
-        own = [np.asarray(self.generator.decode(way.codes)).reshape(len(way.codes), -1) for way in ways]
+        own = self.seen_along(ways)
+        x = self.pictures(self.evened(ways, own))
         middle = np.linspace(FRAMES // 4, FRAMES - 1 - FRAMES // 4, SEEN).round().astype(int)
         seen = x[:, middle].reshape(-1, *x.shape[2:])
         told = {
@@ -257,12 +272,13 @@ def choose(
         if able(on.generator, kind, knobs):
             progress(f"walking {kind} " + " ".join(f"{name} {value}" for name, value in knobs.items()))
             tried.append((kind, knobs, on.judge(on.walk(kind, knobs))))
-    best = _best(tried, on.floor)
+    pairs = len(on.starts)
+    best = _best(tried, on.floor, pairs)
     settings: dict[str, dict[str, Any]] = {}  # of every kind those that did best
     figures: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(named(kind, knobs) for kind, knobs, _ in tried):
         some = [one for one in tried if named(*one[:2]) == name]
-        kind, knobs, told = best if best in some else _best_of(some, tried, on.floor)
+        kind, knobs, told = best if best in some else _best_of(some, tried, on.floor, pairs)
         figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
     if shown is not None:
         for name, chosen in settings.items():
@@ -280,6 +296,27 @@ def choose(
             "kinds": figures,
         },
     }
+
+
+def around(kind: str, knobs: Mapping[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return a grid of the plain kinds and what lies about a choice, to choose there more closely, on more pairs.
+
+    >>> len(around("great_circle", {})), len(around("density", {"fear": 0.5, "bandwidth": 0.4, "lift": 1.0}))
+    (4, 31)
+    """
+    plain: list[tuple[str, dict[str, Any]]] = [
+        (name, {"ruler": PIXELS} if name == "pullback" else {}) for name in PLAIN
+    ]
+    near: list[tuple[str, dict[str, Any]]] = [(kind, dict(knobs))]
+    if kind == "density":
+        near = [
+            _dense_of(knobs["fear"] * times * wider**AS_SLOW, knobs["bandwidth"] * wider, lift)
+            for wider in NEARBY[0]
+            for times in NEARBY[1]
+            for more in NEARBY[2]
+            if (lift := round(knobs.get("lift", 0.0) + more, 3)) >= 0
+        ]
+    return (*plain, *(one for one in near if one not in plain))
 
 
 def floor_of(generator: Any) -> str:
@@ -307,37 +344,38 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _best(tried: list[Tried], floor: float) -> Tried:
+def _best(tried: list[Tried], floor: float, pairs: int = PAIRS_OF_LEAD) -> Tried:
     """The nearest to held-out pictures of those not too long; of those at the floor the one that leads by most."""
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
     rested = _rested(tried)
     able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
     if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
         able = rested or [tried[0]]
-    return _nearest_or_leading(able, tried, floor)
+    return _nearest_or_leading(able, tried, floor, pairs)
 
 
-def _best_of(some: list[Tried], tried: list[Tried], floor: float) -> Tried:
+def _best_of(some: list[Tried], tried: list[Tried], floor: float, pairs: int = PAIRS_OF_LEAD) -> Tried:
     """The same of one kind only, which has nothing to fall back to: of those too long or restless, where all are."""
     able = _rested(some) or some
     longest = LONGEST * max(tried[0][2]["length"], 1e-9)
-    return _nearest_or_leading([one for one in able if one[2]["length"] <= longest] or able, tried, floor)
+    return _nearest_or_leading([one for one in able if one[2]["length"] <= longest] or able, tried, floor, pairs)
 
 
 def _rested(tried: list[Tried]) -> list[Tried]:
     return [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
 
 
-def _nearest_or_leading(able: list[Tried], tried: list[Tried], floor: float) -> Tried:
+def _nearest_or_leading(able: list[Tried], tried: list[Tried], floor: float, pairs: int) -> Tried:
     reached = [one for one in able if one[2]["held_out_distance"] <= floor]
     if not reached:
         return min(able, key=lambda one: one[2]["held_out_distance"])
     plain = [told for kind, knobs, told in tried if named(kind, knobs) in PLAIN]
     crisp = max(tried[0][2]["sharpness"], 1e-12)
+    most = LEAD * (PAIRS_OF_LEAD / pairs) ** 0.5
 
     def worth(one: Tried) -> tuple[float, float]:
         told = one[2]
-        leads = [float(np.clip(lead(told, other), -LEAD, LEAD)) for other in plain if other is not told]
+        leads = [float(np.clip(lead(told, other), -most, most)) for other in plain if other is not told]
         return round(sum(leads) / max(len(leads), 1), 6), told.get("confidence", 0.0) + told["sharpness"] / crisp
 
     return max(reached, key=worth)

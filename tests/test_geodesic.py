@@ -164,6 +164,31 @@ def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_thr
     assert geodesic.lead(straight[2], ahead_of_three[2]) == pytest.approx(1 - 0.10 / 0.04)  # in doubt
 
 
+def test_the_more_pairs_a_choice_is_made_on_the_smaller_a_lead_is_more_than_chance():
+    plain = [tried("straight", 5.4, 0.09, 0.85, 10), tried("great_circle", 5.4, 0.100, 0.86, 11),
+             tried("graph", 5.0, 0.09, 0.88, 15)]  # fmt: skip
+    near_and_as_sharp = tried("density", 4.85, 0.1002, 0.95, 14, fear=0.5)  # 3 % ahead of the graph, 0.2 % of circle
+    ahead_of_both = tried("density", 4.94, 0.1014, 0.95, 14, fear=0.44)  # 1.2 % and 1.4 %
+    everything = [*plain, near_and_as_sharp, ahead_of_both]
+    assert geodesic._best(everything, 5.0, 48) is near_and_as_sharp
+    assert geodesic._best(everything, 5.0, 192) is ahead_of_both
+    assert geodesic._best_of(everything[3:], everything, 5.0, 192) is ahead_of_both
+
+
+def test_about_a_choice_lie_the_plain_kinds_and_more_or_less_of_its_fear_and_lift():
+    knobs = {"fear": 0.5, "bandwidth": 0.4, "lift": 1.0}
+    grid = geodesic.around("density", knobs)
+    assert [geodesic.named(*one) for one in grid[:4]] == list(geodesic.PLAIN) and ("density", knobs) in grid
+    near = [one[1] for one in grid[4:]]
+    assert {one["lift"] for one in near} == {0.875, 1.0, 1.125}
+    assert {one["bandwidth"] for one in near} == {0.32, 0.4, 0.5}
+    assert {one["fear"] for one in near if one["bandwidth"] == 0.4} == {0.445, 0.5, 0.56}
+    assert max(one["fear"] for one in near) == pytest.approx(0.56 * 1.25**2.5, rel=5e-3)  # a wider bell takes more
+    lifts = [one.get("lift", 0) for _, one in geodesic.around("density", {"fear": 0.5, "bandwidth": 0.2})[4:]]
+    assert set(lifts) == {0, 0.125}
+    assert geodesic.around("pullback", {"ruler": "features"})[4:] == (("pullback", {"ruler": "features"}),)
+
+
 def test_the_knobs_of_a_kind_that_is_not_chosen_are_chosen_by_the_same_rule():
     straight = tried("straight", 4.0, 0.12, 0.95, 10)
     blurred, best = tried("density", 3.0, 0.04, 0.70, 12, fear=4.0), tried("density", 4.6, 0.11, 0.90, 12, fear=0.3)

@@ -262,12 +262,13 @@ def past_ends(far: np.ndarray | None, past: int) -> str:
     return (STAYS if most <= NEAR else LEAVES if most <= EDGE else GUESSES).format(far=f"{most:.2f}")
 
 
-def evened(trace: Trace, steps: int, manifold: Manifold) -> Trace:
+def evened(trace: Trace, steps: int, manifold: Manifold, seen: np.ndarray | None = None) -> Trace:
     """Return the same path in `steps` codes between which the picture changes equally.
 
+    The pictures of its codes (n, pixels) are decoded, unless they are given as `seen`.
     Where the picture stands still all along, nothing is changed but the number of codes.
     """
-    x = manifold.look(trace.codes)
+    x = manifold.look(trace.codes) if seen is None else seen
     spent = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(x, axis=0), axis=1))])
     index = np.arange(len(spent), dtype=np.float64)
     spent += index * (1e-9 * spent[-1] or 1.0)  # it rises everywhere, however little
