@@ -42,6 +42,7 @@ from manigen.measures.frechet_distance import between
 from manigen.weights import Codes
 
 CHOSEN_ON, CLOSER_ON = 48, 192  # kept-back pairs: of the whole grid, and of what lies about its choice
+LONGEST = 1.48  # straight lengths of a choice on those: among the more codes of all, test walks may be a little longer
 SHOWN = (
     "held_out_distance",
     "sharpness",
@@ -168,11 +169,12 @@ def one(given: argparse.Namespace, dim: int, seed: int) -> dict[str, Any]:
 
 
 def chosen_closely(on: geodesic.Ground, closer_on: geodesic.Ground, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Return the choice among all kinds on one ground, made more closely on another with more pairs."""
-    first = geodesic.choose(on, progress=progress, grid=geodesic.QUICK)
-    return geodesic.choose(
-        closer_on, progress=progress, grid=geodesic.around(first["geodesic"], first["geodesic_knobs"])
-    )
+    """Return the choice among all kinds on one ground, made more and more closely on another with more pairs."""
+    chosen = geodesic.choose(on, progress=progress, grid=geodesic.QUICK)
+    for steps in (geodesic.NEARBY, geodesic.NEARER):
+        grid = geodesic.around(chosen["geodesic"], chosen["geodesic_knobs"], steps)
+        chosen = geodesic.choose(closer_on, progress=progress, grid=grid, longest=LONGEST)
+    return chosen
 
 
 def codes(generator: Any, most: int, *splits: Any) -> Codes:

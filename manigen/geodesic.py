@@ -103,7 +103,12 @@ BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(_dense(width) for width in (0.15, 0.25, 0.4, 0.6)),
     *(_dense(0.4, 3.1, lift) for lift in (0.75, 1.25)),
 )
-NEARBY = (0.8, 1.0, 1.25), (0.89, 1.0, 1.12), (-0.125, 0.0, 0.125)  # of a choice: times its bandwidth, fear; more lift
+NEARBY = (
+    (0.8, 1.0, 1.25, 1.6),
+    (0.89, 1.0, 1.12),
+    (-0.125, 0.0, 0.125),
+)  # of a choice: times its bandwidth, fear; more lift
+NEARER = (1.0,), (0.89, 0.943, 1.0, 1.06, 1.12), (-0.0625, 0.0, 0.0625)  # the same of a choice that was made from those
 AS_SLOW = 2.5  # the power of the bandwidth with which a fear has to grow for walks to stay about as long
 SEARCHED = ("density", "fog", "pullback")
 Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
@@ -260,25 +265,27 @@ def choose(
     shown: Ground | None = None,
     progress: Callable[[str], None] = lambda words: None,
     grid: Iterable[tuple[str, dict[str, Any]]] = GRID,
+    longest: float = LONGEST,
 ) -> dict[str, Any]:
     """Return what a model's card says of its walks: the best kind, its knobs, the reason, and every kind's figures.
 
     The kind and its knobs are chosen from the `grid`, whose first is the straight line, `on` one ground; the figures
-    are those on the ground that is `shown`, where one is given, else on the same. Kinds a model cannot walk (no
-    ensemble, no fog; no critic, no ruler of one) are left out.
+    are those on the ground that is `shown`, where one is given, else on the same. No walk is chosen that is more than
+    `longest` times the straight one's length. Kinds a model cannot walk (no ensemble, no fog; no critic, no ruler of
+    one) are left out.
     """
     tried = []
     for kind, knobs in grid:
         if able(on.generator, kind, knobs):
             progress(f"walking {kind} " + " ".join(f"{name} {value}" for name, value in knobs.items()))
             tried.append((kind, knobs, on.judge(on.walk(kind, knobs))))
-    pairs = len(on.starts)
-    best = _best(tried, on.floor, pairs)
+    rule = Rule(on.floor, len(on.starts), longest)
+    best = rule.best(tried)
     settings: dict[str, dict[str, Any]] = {}  # of every kind those that did best
     figures: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(named(kind, knobs) for kind, knobs, _ in tried):
         some = [one for one in tried if named(*one[:2]) == name]
-        kind, knobs, told = best if best in some else _best_of(some, tried, on.floor, pairs)
+        kind, knobs, told = best if best in some else rule.best_of(some, tried)
         figures[name], settings[name] = {**told, "knobs": knobs}, {"kind": kind, "knobs": knobs}
     if shown is not None:
         for name, chosen in settings.items():
@@ -298,11 +305,16 @@ def choose(
     }
 
 
-def around(kind: str, knobs: Mapping[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+def around(
+    kind: str, knobs: Mapping[str, Any], steps: tuple[tuple[float, ...], ...] = NEARBY
+) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Return a grid of the plain kinds and what lies about a choice, to choose there more closely, on more pairs.
 
+    Of a density geodesic that is its bandwidth and its fear, times each of the first two `steps`, and its lift, more by
+    each of the third. A fear grows with the bandwidth, so that walks stay about as long.
+
     >>> len(around("great_circle", {})), len(around("density", {"fear": 0.5, "bandwidth": 0.4, "lift": 1.0}))
-    (4, 31)
+    (4, 40)
     """
     plain: list[tuple[str, dict[str, Any]]] = [
         (name, {"ruler": PIXELS} if name == "pullback" else {}) for name in PLAIN
@@ -311,10 +323,10 @@ def around(kind: str, knobs: Mapping[str, Any]) -> tuple[tuple[str, dict[str, An
     if kind == "density":
         near = [
             _dense_of(knobs["fear"] * times * wider**AS_SLOW, knobs["bandwidth"] * wider, lift)
-            for wider in NEARBY[0]
-            for times in NEARBY[1]
-            for more in NEARBY[2]
-            if (lift := round(knobs.get("lift", 0.0) + more, 3)) >= 0
+            for wider in steps[0]
+            for times in steps[1]
+            for more in steps[2]
+            if (lift := round(knobs.get("lift", 0.0) + more, 4)) >= 0
         ]
     return (*plain, *(one for one in near if one not in plain))
 
@@ -344,41 +356,49 @@ def named(kind: str, knobs: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _best(tried: list[Tried], floor: float, pairs: int = PAIRS_OF_LEAD) -> Tried:
-    """The nearest to held-out pictures of those not too long; of those at the floor the one that leads by most."""
-    longest = LONGEST * max(tried[0][2]["length"], 1e-9)  # the first is the straight line
-    rested = _rested(tried)
-    able = [one for one in rested if one[0] != "graph" and one[2]["length"] <= longest]
-    if not any(one[0] in SEARCHED for one in able) or min(one[2]["held_out_distance"] for one in able) > LOST * floor:
-        able = rested or [tried[0]]
-    return _nearest_or_leading(able, tried, floor, pairs)
+@dataclass(frozen=True)
+class Rule:
+    """What makes of kinds that were tried the best, the first of them the straight line; see above."""
 
+    floor: float
+    pairs: int = PAIRS_OF_LEAD
+    longest: float = LONGEST
 
-def _best_of(some: list[Tried], tried: list[Tried], floor: float, pairs: int = PAIRS_OF_LEAD) -> Tried:
-    """The same of one kind only, which has nothing to fall back to: of those too long or restless, where all are."""
-    able = _rested(some) or some
-    longest = LONGEST * max(tried[0][2]["length"], 1e-9)
-    return _nearest_or_leading([one for one in able if one[2]["length"] <= longest] or able, tried, floor, pairs)
+    def best(self, tried: list[Tried]) -> Tried:
+        """The nearest to held-out pictures of those not too long; of those at the floor the one that leads by most."""
+        rested = _rested(tried)
+        able = [one for one in rested if one[0] != "graph" and self._short(one, tried)]
+        distances = [one[2]["held_out_distance"] for one in able]
+        if not any(one[0] in SEARCHED for one in able) or min(distances) > LOST * self.floor:
+            able = rested or [tried[0]]
+        return self._nearest_or_leading(able, tried)
+
+    def best_of(self, some: list[Tried], tried: list[Tried]) -> Tried:
+        """The same of one kind only, which has nothing to fall back to: of those too long or restless if all are."""
+        able = _rested(some) or some
+        return self._nearest_or_leading([one for one in able if self._short(one, tried)] or able, tried)
+
+    def _short(self, one: Tried, tried: list[Tried]) -> bool:
+        return one[2]["length"] <= self.longest * max(tried[0][2]["length"], 1e-9)
+
+    def _nearest_or_leading(self, able: list[Tried], tried: list[Tried]) -> Tried:
+        reached = [one for one in able if one[2]["held_out_distance"] <= self.floor]
+        if not reached:
+            return min(able, key=lambda one: one[2]["held_out_distance"])
+        plain = [told for kind, knobs, told in tried if named(kind, knobs) in PLAIN]
+        crisp = max(tried[0][2]["sharpness"], 1e-12)
+        most = LEAD * (PAIRS_OF_LEAD / self.pairs) ** 0.5
+
+        def worth(one: Tried) -> tuple[float, float]:
+            told = one[2]
+            leads = [float(np.clip(lead(told, other), -most, most)) for other in plain if other is not told]
+            return round(sum(leads) / max(len(leads), 1), 6), told.get("confidence", 0.0) + told["sharpness"] / crisp
+
+        return max(reached, key=worth)
 
 
 def _rested(tried: list[Tried]) -> list[Tried]:
     return [one for one in tried if one[2].get("not_converged", 0) <= RESTLESS]
-
-
-def _nearest_or_leading(able: list[Tried], tried: list[Tried], floor: float, pairs: int) -> Tried:
-    reached = [one for one in able if one[2]["held_out_distance"] <= floor]
-    if not reached:
-        return min(able, key=lambda one: one[2]["held_out_distance"])
-    plain = [told for kind, knobs, told in tried if named(kind, knobs) in PLAIN]
-    crisp = max(tried[0][2]["sharpness"], 1e-12)
-    most = LEAD * (PAIRS_OF_LEAD / pairs) ** 0.5
-
-    def worth(one: Tried) -> tuple[float, float]:
-        told = one[2]
-        leads = [float(np.clip(lead(told, other), -most, most)) for other in plain if other is not told]
-        return round(sum(leads) / max(len(leads), 1), 6), told.get("confidence", 0.0) + told["sharpness"] / crisp
-
-    return max(reached, key=worth)
 
 
 def lead(told: Mapping[str, float], other: Mapping[str, float]) -> float:

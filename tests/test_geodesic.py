@@ -132,16 +132,16 @@ def test_of_ways_that_reach_the_reconstructions_the_sharpest_and_surest_is_taken
     long, far = tried("density", 4.9, 0.13, 0.99, 16, fear=0.4), tried("pullback", 5.2, 0.13, 0.99, 9)
     restless = tried("density", 4.9, 0.13, 0.99, 12, 0.6, fear=0.5)
     everything = [straight, graph, blurred, nearest, best, long, far, restless]
-    assert geodesic._best(everything, floor=5.0) is best
-    assert geodesic._best(everything, floor=3.0) is blurred  # none reaches it: the nearest
-    assert geodesic._best([straight, graph, restless], floor=5.0) is graph
-    assert geodesic._best([straight, restless], floor=5.0) is straight
+    assert geodesic.Rule(5.0).best(everything) is best
+    assert geodesic.Rule(3.0).best(everything) is blurred  # none reaches it: the nearest
+    assert geodesic.Rule(5.0).best([straight, graph, restless]) is graph
+    assert geodesic.Rule(5.0).best([straight, restless]) is straight
     around = [tried("straight", 11, 0.12, None, 10), tried("graph", 4.1, 0.12, None, 25),
               tried("pullback", 12, 0.12, None, 9), tried("density", 4.0, 0.12, None, 25, 0.9)]  # fmt: skip
-    assert geodesic._best(around, floor=4.0) is around[1]  # all short ways leave the data, and the search never rests
+    assert geodesic.Rule(4.0).best(around) is around[1]  # all short ways leave the data, and the search never rests
     without_classes = [tried(kind, *told, None, 10) for kind, *told in
                        (("straight", 5.3, 0.12), ("density", 4.9, 0.11), ("pullback", 4.8, 0.10))]  # fmt: skip
-    assert geodesic._best(without_classes, floor=5.0) is without_classes[1]
+    assert geodesic.Rule(5.0).best(without_classes) is without_classes[1]
 
 
 def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_three_at_once():
@@ -150,16 +150,16 @@ def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_thr
     plain = [straight, circle, graph, pullback]
     ahead_of_three = tried("density", 4.75, 0.119, 0.96, 14, fear=0.56, lift=0.25)
     crispest = tried("density", 4.95, 0.124, 0.96, 14, fear=0.14, lift=0.5)  # farther than the graph
-    assert geodesic._best([*plain, ahead_of_three, crispest], floor=5.0) is ahead_of_three
-    assert geodesic._best([*plain, crispest], floor=5.0) is crispest
-    assert geodesic._best_of([crispest, ahead_of_three], plain, 5.0) is ahead_of_three
+    assert geodesic.Rule(5.0).best([*plain, ahead_of_three, crispest]) is ahead_of_three
+    assert geodesic.Rule(5.0).best([*plain, crispest]) is crispest
+    assert geodesic.Rule(5.0).best_of([crispest, ahead_of_three], plain) is ahead_of_three
     figures = {geodesic.named(*one[:2]): one[2] for one in [*plain, ahead_of_three]}
     told = geodesic._reason("density", figures, SimpleNamespace(floor=5.0, starts=[0] * 9, generator=None), True)
     assert "9 pairs. It is nearer, sharper and surer at once than straight, graph, pullback. It was chosen" in told
     critic = tried("pullback", 4.7, 0.125, 0.97, 9, ruler="critic")
-    assert geodesic._best([*plain, critic, ahead_of_three], floor=5.0) is critic  # other rulers are no plain kind
+    assert geodesic.Rule(5.0).best([*plain, critic, ahead_of_three]) is critic  # other rulers are no plain kind
     far_ahead = tried("density", 4.0, 0.1191, 0.99, 14, fear=1)  # but hardly in sharpness
-    assert geodesic._best([*plain, far_ahead, ahead_of_three], floor=5.0) is far_ahead
+    assert geodesic.Rule(5.0).best([*plain, far_ahead, ahead_of_three]) is far_ahead
     assert geodesic.lead(far_ahead[2], straight[2]) == pytest.approx(0.1191 / 0.117 - 1)
     assert geodesic.lead(straight[2], ahead_of_three[2]) == pytest.approx(1 - 0.10 / 0.04)  # in doubt
 
@@ -168,11 +168,12 @@ def test_the_more_pairs_a_choice_is_made_on_the_smaller_a_lead_is_more_than_chan
     plain = [tried("straight", 5.4, 0.09, 0.85, 10), tried("great_circle", 5.4, 0.100, 0.86, 11),
              tried("graph", 5.0, 0.09, 0.88, 15)]  # fmt: skip
     near_and_as_sharp = tried("density", 4.85, 0.1002, 0.95, 14, fear=0.5)  # 3 % ahead of the graph, 0.2 % of circle
-    ahead_of_both = tried("density", 4.94, 0.1014, 0.95, 14, fear=0.44)  # 1.2 % and 1.4 %
+    ahead_of_both = tried("density", 4.94, 0.1014, 0.95, 13, fear=0.44)  # 1.2 % and 1.4 %
     everything = [*plain, near_and_as_sharp, ahead_of_both]
-    assert geodesic._best(everything, 5.0, 48) is near_and_as_sharp
-    assert geodesic._best(everything, 5.0, 192) is ahead_of_both
-    assert geodesic._best_of(everything[3:], everything, 5.0, 192) is ahead_of_both
+    assert geodesic.Rule(5.0, 48).best(everything) is near_and_as_sharp
+    assert geodesic.Rule(5.0, 192).best(everything) is ahead_of_both
+    assert geodesic.Rule(5.0, 192).best_of(everything[3:], everything) is ahead_of_both
+    assert geodesic.Rule(5.0, 48, longest=1.35).best(everything) is ahead_of_both  # the other is longer than allowed
 
 
 def test_about_a_choice_lie_the_plain_kinds_and_more_or_less_of_its_fear_and_lift():
@@ -181,11 +182,14 @@ def test_about_a_choice_lie_the_plain_kinds_and_more_or_less_of_its_fear_and_lif
     assert [geodesic.named(*one) for one in grid[:4]] == list(geodesic.PLAIN) and ("density", knobs) in grid
     near = [one[1] for one in grid[4:]]
     assert {one["lift"] for one in near} == {0.875, 1.0, 1.125}
-    assert {one["bandwidth"] for one in near} == {0.32, 0.4, 0.5}
+    assert {one["bandwidth"] for one in near} == {0.32, 0.4, 0.5, 0.64}
     assert {one["fear"] for one in near if one["bandwidth"] == 0.4} == {0.445, 0.5, 0.56}
-    assert max(one["fear"] for one in near) == pytest.approx(0.56 * 1.25**2.5, rel=5e-3)  # a wider bell takes more
+    assert max(one["fear"] for one in near) == pytest.approx(0.56 * 1.6**2.5, rel=5e-3)  # a wider bell takes more
     lifts = [one.get("lift", 0) for _, one in geodesic.around("density", {"fear": 0.5, "bandwidth": 0.2})[4:]]
     assert set(lifts) == {0, 0.125}
+    nearer = [one for _, one in geodesic.around("density", knobs, geodesic.NEARER)[4:]]
+    assert {one["lift"] for one in nearer} == {0.9375, 1.0, 1.0625} and {one["bandwidth"] for one in nearer} == {0.4}
+    assert min(one["fear"] for one in nearer) == 0.445 and len(nearer) == 15
     assert geodesic.around("pullback", {"ruler": "features"})[4:] == (("pullback", {"ruler": "features"}),)
 
 
@@ -194,19 +198,19 @@ def test_the_knobs_of_a_kind_that_is_not_chosen_are_chosen_by_the_same_rule():
     blurred, best = tried("density", 3.0, 0.04, 0.70, 12, fear=4.0), tried("density", 4.6, 0.11, 0.90, 12, fear=0.3)
     long, restless = tried("density", 4.5, 0.13, 0.99, 22, fear=0.5), tried("density", 4.5, 0.13, 0.99, 12, 0.6, fear=1)
     some = [blurred, best, long, restless]
-    assert geodesic._best([straight, *some], floor=5.0) is straight
-    assert geodesic._best_of(some, [straight], 5.0) is best
-    assert geodesic._best_of(some, [straight], 2.0) is blurred  # none reaches it: the nearest
-    assert geodesic._best_of([long, restless], [straight], 5.0) is long
-    assert geodesic._best_of([restless], [straight], 5.0) is restless
+    assert geodesic.Rule(5.0).best([straight, *some]) is straight
+    assert geodesic.Rule(5.0).best_of(some, [straight]) is best
+    assert geodesic.Rule(2.0).best_of(some, [straight]) is blurred  # none reaches it: the nearest
+    assert geodesic.Rule(5.0).best_of([long, restless], [straight]) is long
+    assert geodesic.Rule(5.0).best_of([restless], [straight]) is restless
 
 
 def test_a_straight_line_or_a_great_circle_that_measures_best_is_the_models_geodesic():
     straight, circle, density = (tried(kind, far, 0.12, None, 10) for kind, far in
                                  (("straight", 5.3), ("great_circle", 4.8), ("density", 5.1)))  # fmt: skip
-    assert geodesic._best([straight, circle, density], floor=5.0) is circle
-    assert geodesic._best([straight, circle, density], floor=4.0) is circle
-    assert geodesic._best([straight, density], floor=4.0) is density
+    assert geodesic.Rule(5.0).best([straight, circle, density]) is circle
+    assert geodesic.Rule(4.0).best([straight, circle, density]) is circle
+    assert geodesic.Rule(4.0).best([straight, density]) is density
 
 
 def test_how_even_a_walk_is_is_told_of_its_own_speed_not_of_the_evened_one():
