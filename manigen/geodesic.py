@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from manigen import measures, paths, seeds, weights
-from manigen.errors import NotPossible
+from manigen.errors import BadInput, NotPossible
 from manigen.held_out import HeldOut
 from manigen.measures.sharpness import steep, steepness
 from manigen.nearest import Nearest
@@ -68,7 +68,7 @@ def _dense(width: float, hill: float = 6.25, lift: float = 0.0) -> tuple[str, di
 def _dense_of(fear: float, width: float, lift: float) -> tuple[str, dict[str, Any]]:
     """A density geodesic as it stands in a grid; a lift of nothing is not told of."""
     told = {"fear": float(f"{fear:.3g}"), "bandwidth": float(f"{width:.3g}")}
-    return "density", {**told, **({"lift": lift} if lift else {})}
+    return "density", {**told, **({"lift": round(lift, 4)} if lift else {})}
 
 
 NARROW = {"caution": 0.36, "bandwidth": 0.2}  # a fear with the narrow bell that serves the density geodesic best
@@ -322,13 +322,22 @@ def around(
     near: list[tuple[str, dict[str, Any]]] = [(kind, dict(knobs))]
     if kind == "density":
         near = [
-            _dense_of(knobs["fear"] * times * wider**AS_SLOW, knobs["bandwidth"] * wider, lift)
+            _dense_of(knobs["fear"] * times * wider**AS_SLOW, knobs["bandwidth"] * wider, knobs.get("lift", 0.0) + more)
             for wider in steps[0]
             for times in steps[1]
             for more in steps[2]
-            if (lift := round(knobs.get("lift", 0.0) + more, 4)) >= 0
         ]
-    return (*plain, *(one for one in near if one not in plain))
+    return (*plain, *(one for one in near if one not in plain and within(*one)))
+
+
+def within(kind: str, knobs: Mapping[str, Any]) -> bool:
+    """Say whether each knob of a kind lies in its range."""
+    for knob in paths.cards()[kind].knobs:
+        try:
+            knob.check(knobs.get(knob.name, knob.default))
+        except BadInput:
+            return False
+    return True
 
 
 def floor_of(generator: Any) -> str:

@@ -187,6 +187,8 @@ def test_about_a_choice_lie_the_plain_kinds_and_more_or_less_of_its_fear_and_lif
     assert max(one["fear"] for one in near) == pytest.approx(0.56 * 1.6**2.5, rel=5e-3)  # a wider bell takes more
     lifts = [one.get("lift", 0) for _, one in geodesic.around("density", {"fear": 0.5, "bandwidth": 0.2})[4:]]
     assert set(lifts) == {0, 0.125}
+    wide = geodesic.around("density", {"fear": 4.0, "bandwidth": 2.0, "lift": 2.0})[4:]
+    assert wide and all(0 <= one["fear"] <= 6 and one["bandwidth"] <= 3 and one["lift"] <= 2 for _, one in wide)
     nearer = [one for _, one in geodesic.around("density", knobs, geodesic.NEARER)[4:]]
     assert {one["lift"] for one in nearer} == {0.9375, 1.0, 1.0625} and {one["bandwidth"] for one in nearer} == {0.4}
     assert min(one["fear"] for one in nearer) == 0.445 and len(nearer) == 15
