@@ -12,7 +12,7 @@ than either, a thin one has few, and neither is a matter of blur.
 Nearer than the floor is no nearer: of kinds that reach it, the one is taken that leads straight line, great circle,
 graph and pull-back by most,
 
-    mean over the others of  clip(min(nearer, sharper, surer), -c, c),     c = `LEAD` sqrt(`PAIRS_OF_LEAD` / pairs)
+    mean over the others of  min(nearer, sharper, surer, c),     c = `LEAD` sqrt(`PAIRS_OF_LEAD` / pairs)
 
 each as a share: less distance, more sharpness, less doubt (1 - confidence), where there are classes. It has to be ahead
 in all three at once, and what is ahead by more than chance needs no more: the more pairs, the less is left to chance.
@@ -400,7 +400,7 @@ class Rule:
 
         def worth(one: Tried) -> tuple[float, float]:
             told = one[2]
-            leads = [float(np.clip(lead(told, other), -most, most)) for other in plain if other is not told]
+            leads = [min(lead(told, other), most) for other in plain if other is not told]
             return round(sum(leads) / max(len(leads), 1), 6), told.get("confidence", 0.0) + told["sharpness"] / crisp
 
         return max(reached, key=worth)

@@ -149,7 +149,7 @@ def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_thr
     graph, pullback = tried("graph", 4.9, 0.116, 0.95, 15), tried("pullback", 5.2, 0.10, 0.83, 9)
     plain = [straight, circle, graph, pullback]
     ahead_of_three = tried("density", 4.75, 0.119, 0.96, 14, fear=0.56, lift=0.25)
-    crispest = tried("density", 4.95, 0.124, 0.96, 14, fear=0.14, lift=0.5)  # farther than the graph
+    crispest = tried("density", 4.95, 0.121, 0.96, 14, fear=0.14, lift=0.5)  # farther than the graph
     assert geodesic.Rule(5.0).best([*plain, ahead_of_three, crispest]) is ahead_of_three
     assert geodesic.Rule(5.0).best([*plain, crispest]) is crispest
     assert geodesic.Rule(5.0).best_of([crispest, ahead_of_three], plain) is ahead_of_three
@@ -160,6 +160,8 @@ def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_thr
     assert geodesic.Rule(5.0).best([*plain, critic, ahead_of_three]) is critic  # other rulers are no plain kind
     far_ahead = tried("density", 4.0, 0.1191, 0.99, 14, fear=1)  # but hardly in sharpness
     assert geodesic.Rule(5.0).best([*plain, far_ahead, ahead_of_three]) is far_ahead
+    ahead_of_one = tried("density", 4.0, 0.105, 0.96, 14, fear=4)  # of the pull-back, and far softer than the others
+    assert geodesic.Rule(5.0).best([*plain, ahead_of_one, crispest]) is crispest
     assert geodesic.lead(far_ahead[2], straight[2]) == pytest.approx(0.1191 / 0.117 - 1)
     assert geodesic.lead(straight[2], ahead_of_three[2]) == pytest.approx(1 - 0.10 / 0.04)  # in doubt
 
