@@ -226,6 +226,19 @@ def test_how_even_a_walk_is_is_told_of_its_own_speed_not_of_the_evened_one():
     assert on.judge(slow)["length"] == pytest.approx(on.judge(on.walk("straight", {}))["length"], rel=1e-2)
 
 
+def test_a_walk_that_is_judged_is_decoded_once_as_it_is_and_once_evened():
+    model, codes, test = circle(200)
+    decoded = []
+    model.decode = lambda z: decoded.append(len(z)) or ring(z)
+    on = geodesic.ground(model, codes, test, pairs=5)
+    ways = on.walk("straight", {})
+    decoded.clear()
+    on.judge(ways)
+    assert sum(decoded) == 5 * (geodesic.FINE + geodesic.FRAMES)
+    few = on.evened(ways)
+    assert all(np.array_equal(a.codes, b.codes) for a, b in zip(few, on.evened(ways, on.seen_along(ways)), strict=True))
+
+
 def test_sharpness_is_told_beside_that_of_the_held_out_pictures_nearest_to_each():
     model, codes, test = circle(200)
     on = geodesic.ground(model, codes, test, pairs=5)
