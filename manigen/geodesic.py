@@ -103,12 +103,9 @@ BRIEF = (  # for a model that was only just trained: half a minute of one core
     *(_dense(width) for width in (0.15, 0.25, 0.4, 0.6)),
     *(_dense(0.4, 3.1, lift) for lift in (0.75, 1.25)),
 )
-NEARBY = (
-    (0.8, 1.0, 1.25, 1.6),
-    (0.89, 1.0, 1.12),
-    (-0.125, 0.0, 0.125),
-)  # of a choice: times its bandwidth, fear; more lift
-NEARER = (1.0,), (0.89, 0.943, 1.0, 1.06, 1.12), (-0.0625, 0.0, 0.0625)  # the same of a choice that was made from those
+# about a choice: times its bandwidth, times its fear, more than its lift; then about the choice made of these
+NEARBY = (0.8, 1.0, 1.25, 1.6), (0.89, 1.0, 1.12), (-0.125, 0.0, 0.125)
+NEARER = (1.0,), (0.89, 0.943, 1.0, 1.06, 1.12), (-0.0625, 0.0, 0.0625)
 AS_SLOW = 2.5  # the power of the bandwidth with which a fear has to grow for walks to stay about as long
 SEARCHED = ("density", "fog", "pullback")
 Tried = tuple[str, dict[str, Any], dict[str, float]]  # a kind, its knobs, and what its walks are worth
