@@ -198,10 +198,11 @@ def codes(generator: Any, most: int, *splits: Any) -> Codes:
 def walked(on: geodesic.Ground, kind: str, knobs: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of one kind's walks, and the length of each."""
     ways = on.walk(kind, knobs)
-    x = on.pictures(on.evened(ways))
+    own = on.seen_along(ways)
+    x = on.pictures(on.evened(ways, own))
     real = on.extractor.of(on.held_out.reshape(-1, *x.shape[2:]))
     half_way = between(real, on.extractor.of(x[:, geodesic.FRAMES // 2]))
-    return {**on.judge(ways), "midpoint_frechet_distance": half_way, "lengths": long(x)}
+    return {**on.judge(ways, own), "midpoint_frechet_distance": half_way, "lengths": long(x)}
 
 
 def long(x: np.ndarray) -> list[float]:

@@ -156,9 +156,12 @@ class Ground:
         """Return the pictures (k, frames, c, h, w) along k walks."""
         return np.stack([np.asarray(self.generator.decode(way.codes)) for way in ways])
 
-    def judge(self, ways: list[paths.Trace]) -> dict[str, float]:
-        """Return what walks are worth, their pictures changing evenly, and how even they were: means over pairs."""
-        own = self.seen_along(ways)
+    def judge(self, ways: list[paths.Trace], own: list[np.ndarray] | None = None) -> dict[str, float]:
+        """Return what walks are worth, their pictures changing evenly, and how even they were: means over pairs.
+
+        `own` are their pictures as they are, of `seen_along`, where those were taken before.
+        """
+        own = self.seen_along(ways) if own is None else own
         x = self.pictures(self.evened(ways, own))
         middle = np.linspace(FRAMES // 4, FRAMES - 1 - FRAMES // 4, SEEN).round().astype(int)
         seen = x[:, middle].reshape(-1, *x.shape[2:])

@@ -152,6 +152,8 @@ def test_of_those_the_one_is_taken_that_leads_the_plain_kinds_by_most_in_all_thr
     crispest = tried("density", 4.95, 0.121, 0.96, 14, fear=0.14, lift=0.5)  # farther than the graph
     assert geodesic.Rule(5.0).best([*plain, ahead_of_three, crispest]) is ahead_of_three
     assert geodesic.Rule(5.0).best([*plain, crispest]) is crispest
+    crisper = tried("density", 4.95, 0.124, 0.96, 14, fear=0.14, lift=0.75)  # little behind the circle, as the graph
+    assert geodesic.Rule(5.0).best([*plain, ahead_of_three, crisper]) is crisper
     assert geodesic.Rule(5.0).best_of([crispest, ahead_of_three], plain) is ahead_of_three
     figures = {geodesic.named(*one[:2]): one[2] for one in [*plain, ahead_of_three]}
     told = geodesic._reason("density", figures, SimpleNamespace(floor=5.0, starts=[0] * 9, generator=None), True)
@@ -235,6 +237,10 @@ def test_a_walk_that_is_judged_is_decoded_once_as_it_is_and_once_evened():
     decoded.clear()
     on.judge(ways)
     assert sum(decoded) == 5 * (geodesic.FINE + geodesic.FRAMES)
+    own = on.seen_along(ways)
+    decoded.clear()
+    assert on.judge(ways, own) == on.judge(ways)
+    assert sum(decoded) == 5 * (geodesic.FINE + 2 * geodesic.FRAMES)  # what was seen is not decoded again
     few = on.evened(ways)
     assert all(np.array_equal(a.codes, b.codes) for a, b in zip(few, on.evened(ways, on.seen_along(ways)), strict=True))
 
