@@ -1,7 +1,7 @@
 """Walks: how long the graph, the density geodesic and the pull-back geodesic take, and how low the latter gets.
 
     python -m benchmarks.paths [--model mnist-autoencoder] [--pairs 5] [--repetitions 5] [--seed 0]
-        [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 5] [--json]
+        [--together 64] [--long 10000] [--long-pairs 3] [--codes 60000] [--stochman-pairs 5] [--device cpu] [--json]
 
 On a model, between held-out codes, the graph of its training codes built beforehand and its building timed, each walk
 as the app walks, in a thread of one core that shares a search's pictures out over all:
@@ -19,6 +19,8 @@ as the app walks, in a thread of one core that shares a search's pictures out ov
 
 On a sphere of radius one, in longitude and latitude, where the great circle is known: ours against stochman's, which is
 given the chart's Jacobian; ours is only given the chart. A count of 0 leaves a part out.
+
+With `--device cuda` the model lives on a GPU; stochman, whose curves stay on the processor, walks on a copy there.
 """
 
 from __future__ import annotations
@@ -57,10 +59,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--long-pairs", type=int, default=3, help="pairs that the reference is run for")
     parser.add_argument("--codes", type=int, default=60_000, help="codes of the large graph")
     parser.add_argument("--stochman-pairs", type=int, default=5, help="pairs that stochman walks on the model")
+    parser.add_argument("--device", default="cpu", help="where the model decodes: cpu, cuda")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
     try:
-        bench = Bench(options.model, options.pairs, options.seed)
+        bench = Bench(options.model, options.pairs, options.seed, options.device)
         figures = bench.times(options.repetitions)
         if options.together:
             figures |= bench.together(options.together, options.repetitions)
@@ -95,9 +98,9 @@ def spread(name: str, taken: list[float]) -> dict[str, float]:
 class Bench:
     """A model, its training codes, pairs of held-out codes, and the graph, which is built here and timed."""
 
-    def __init__(self, name: str, pairs: int, seed: int) -> None:
+    def __init__(self, name: str, pairs: int, seed: int, device: str = "cpu") -> None:
         self.name, self.pairs, self.seed = name, pairs, seed
-        self.generator, codes = weights.load(name), weights.codes(name)
+        self.generator, codes = weights.load(name, device), weights.codes(name)
         self.near = Nearest(codes.taught)
         self.held_out = codes.z[seeds.numpy_stream(seed).permutation(np.flatnonzero(codes.split == 1))]
         self.manifold = Manifold(self.generator.decode, self.near)
@@ -131,7 +134,9 @@ class Bench:
         if (members := paths.members_of(self.generator)) is not None:
             kinds |= {"fog": {"kind": "fog", "members": members}}
         starts, ends = self.ends(self.pairs)
-        found: dict[str, Any] = {"model": self.name, "codes": len(self.near.z), "pairs": self.pairs}
+        device = self.generator.device
+        on = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+        found: dict[str, Any] = {"model": self.name, "device": on, "codes": len(self.near.z), "pairs": self.pairs}
         found |= {"seed": self.seed, "graph_build_ms": self.built}
         for name, how in kinds.items():
             taken, ways = [], []
@@ -150,7 +155,7 @@ class Bench:
         starts, ends = self.ends(pairs)
         alone = [self.walked(lambda i=i: self.search(starts[i : i + 1], ends[i : i + 1]))[0]
                  for i in range(min(pairs, max(3, repetitions)))]  # fmt: skip
-        ms, _ = self.walked(lambda: self.search(starts, ends))
+        ms = min(self.walked(lambda: self.search(starts, ends))[0] for _ in range(2))  # the first one warms a GPU up
         return {
             "together_pairs": pairs,
             "together_ms": ms,
@@ -169,8 +174,11 @@ class Bench:
             np.stack([way.codes for way in self.search(starts, ends, kind)])
             for kind in ("pullback", "straight", "graph")
         ]
-        ours = energies(self.generator.decode, torch.as_tensor(begun[0])).detach().numpy()
-        ms, found = timed(lambda: adam(self.generator.decode, np.concatenate(begun), steps).reshape(3, pairs))
+        ours = (
+            energies(self.generator.decode, torch.as_tensor(begun[0]).to(self.generator.device)).detach().cpu().numpy()
+        )
+        every, where = np.concatenate(begun), self.generator.device
+        ms, found = timed(lambda: adam(self.generator.decode, every, steps, where).reshape(3, pairs))
         over = ours / found.min(axis=0)
         return {
             "long_run_pairs": pairs,
@@ -208,12 +216,12 @@ class Bench:
             from stochman.manifold import EmbeddedManifold
         except ImportError:
             return {}
-        generator = self.generator
+        generator, there = self.generator, weights.load(self.name)
 
         class Surface(EmbeddedManifold):  # type: ignore[misc]
             def embed(self, points: Any, jacobian: bool = False) -> Any:
                 flat = points.reshape(-1, points.shape[-1])
-                return generator.decode_batch(flat).flatten(1).reshape(*points.shape[:-1], -1)
+                return there.decode_batch(flat).flatten(1).reshape(*points.shape[:-1], -1)
 
         def theirs(start: np.ndarray, end: np.ndarray) -> np.ndarray:
             curve, _ = Surface().connecting_geodesic(torch.tensor(start)[None], torch.tensor(end)[None])
@@ -248,13 +256,14 @@ def energies(decode: Any, z: torch.Tensor) -> torch.Tensor:
     return (z.shape[1] - 1) * x.diff(dim=1).square().sum((1, 2))
 
 
-def adam(decode: Any, chains: np.ndarray, steps: int, rate: float = 0.02) -> np.ndarray:
+def adam(decode: Any, chains: np.ndarray, steps: int, where: Any, rate: float = 0.02) -> np.ndarray:
     """Return the least energy (k,) that Adam meets in `steps` from chains (k, m + 1, d) whose ends stay."""
-    first, inner, last = torch.as_tensor(chains, dtype=torch.float32).split([1, chains.shape[1] - 2, 1], dim=1)
+    every = torch.as_tensor(chains, dtype=torch.float32, device=where)
+    first, inner, last = every.split([1, chains.shape[1] - 2, 1], dim=1)
     inner = inner.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([inner], lr=rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    least = torch.full((len(chains),), torch.inf)
+    least = torch.full((len(chains),), torch.inf, device=where)
     for _ in range(steps):
         energy = energies(decode, torch.cat([first, inner, last], 1))
         least = torch.minimum(least, energy.detach())
@@ -262,7 +271,7 @@ def adam(decode: Any, chains: np.ndarray, steps: int, rate: float = 0.02) -> np.
         energy.sum().backward()
         optimiser.step()
         falling.step()
-    return least.numpy().astype(np.float64)
+    return least.cpu().numpy().astype(np.float64)
 
 
 def sphere(z: Any) -> Any:

@@ -1,6 +1,6 @@
 """Training: pictures a second beside a bare torch loop of the same network and pythae's trainer; and two lessons.
 
-    python -m benchmarks.training [--json] [--only throughput,families,digits,mnist]
+    python -m benchmarks.training [--json] [--only throughput,families,digits,mnist] [--device cpu]
 
 Throughput: the autoencoder (16 numbers, width 32) on MNIST's shape, batches of 256, one thread; ours, the bare loop
 and, where it is installed, pythae's trainer run in turn, several rounds, and medians are compared. The bare loop has
@@ -10,7 +10,8 @@ Families: a step of each in units of the autoencoder's, batches of 64 in turn, o
 play. And by how much the memory of the process grows from the 50th step of each to the 200th.
 
 Lessons: an order goes through the workshop as the Train page's does. Digits: seconds until the map has formed, and how
-many of a point's five nearest on it share its class. MNIST: seconds, and what the samples measure.
+many of a point's five nearest on it share its class. MNIST: seconds, and what the samples measure. `--device cuda`
+takes the steps on a GPU, pythae's and the lessons' too.
 """
 
 from __future__ import annotations
@@ -40,29 +41,36 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (4096, *SHAPE), np.uint8)
 
 
-def ours() -> Callable[[], float]:
+def done(device: str) -> float:
+    """Return the time, once what a GPU was given is done."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def ours(device: str) -> Callable[[], float]:
     """Return what takes STEPS steps of the house's loop and says how long that took."""
-    model = models.build("autoencoder", SHAPE, 0)
+    model = models.build("autoencoder", SHAPE, 0).to(device)
     training = iter(Training(model, pictures(), budget=10**9, batch=BATCH))
     next(training)
 
     def go() -> float:
-        began = time.perf_counter()
+        began = done(device)
         for _ in range(STEPS):
             next(training)
-        return time.perf_counter() - began
+        return done(device) - began
 
     return go
 
 
-def bare() -> Callable[[], float]:
+def bare(device: str) -> Callable[[], float]:
     """The same network and loss with Adam, and nothing else."""
-    model = models.build("autoencoder", SHAPE, 0).train().to(memory_format=torch.channels_last)
-    images, rng = torch.from_numpy(pictures()), torch.Generator().manual_seed(0)
+    model = models.build("autoencoder", SHAPE, 0).to(device).train().to(memory_format=torch.channels_last)
+    images, rng = torch.from_numpy(pictures()).to(device), torch.Generator(device).manual_seed(0)
     adam = torch.optim.Adam(model.parameters(), lr=1e-3)
 
     def step() -> None:
-        rows = torch.randint(len(images), (BATCH,), generator=rng)
+        rows = torch.randint(len(images), (BATCH,), generator=rng, device=device)
         x = images[rows].float().div_(255).contiguous(memory_format=torch.channels_last)
         adam.zero_grad(set_to_none=True)
         model.losses("model", x, rng)["total"].backward()
@@ -71,15 +79,15 @@ def bare() -> Callable[[], float]:
     step()
 
     def go() -> float:
-        began = time.perf_counter()
+        began = done(device)
         for _ in range(STEPS):
             step()
-        return time.perf_counter() - began
+        return done(device) - began
 
     return go
 
 
-def theirs() -> Callable[[], float] | None:
+def theirs(device: str) -> Callable[[], float] | None:
     """pythae's own trainer on the same network; None where it is not installed."""
     try:
         from pythae.data.datasets import BaseDataset
@@ -112,24 +120,24 @@ def theirs() -> Callable[[], float] | None:
     place = tempfile.mkdtemp()
     os.environ["TQDM_DISABLE"] = "1"
     model = AE(AEConfig(input_dim=SHAPE, latent_dim=16), TheirEncoder(), TheirDecoder())
-    config = BaseTrainerConfig(output_dir=place, per_device_train_batch_size=BATCH, no_cuda=True)
+    config = BaseTrainerConfig(output_dir=place, per_device_train_batch_size=BATCH, no_cuda=device == "cpu")
     trainer = BaseTrainer(model, BaseDataset(x, torch.zeros(len(x))), training_config=config)
     trainer.prepare_training()
 
     def go() -> float:
-        began = time.perf_counter()
+        began = done(device)
         trainer.train_step(1)
-        return time.perf_counter() - began
+        return done(device) - began
 
     go()
     return go
 
 
-def throughput() -> dict[str, Any]:
+def throughput(device: str) -> dict[str, Any]:
     """Pictures a second of each, medians of rounds taken in turn."""
     torch.set_num_threads(1)
-    runners = {"ours": ours(), "bare": bare()}
-    if (made := theirs()) is not None:
+    runners = {"ours": ours(device), "bare": bare(device)}
+    if (made := theirs(device)) is not None:
         runners["pythae"] = made
     spent: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(ROUNDS):
@@ -144,20 +152,20 @@ def throughput() -> dict[str, Any]:
     return found
 
 
-def families() -> dict[str, Any]:
+def families(device: str) -> dict[str, Any]:
     """A step of every family that is trained by steps, in units of the autoencoder's; and how its memory grows."""
     torch.set_num_threads(1)
     names = [name for name in models.cards() if models.build(name, SHAPE, 0).players]
-    runs = {name: steps_of(name) for name in sorted(names, key=lambda name: name != "autoencoder")}
+    runs = {name: steps_of(name, device) for name in sorted(names, key=lambda name: name != "autoencoder")}
     grown = {}
     for name, run in runs.items():
-        take(run, 50)
+        take(run, 50, device)
         early = memory_mb(os.getpid())
-        take(run, 150)
+        take(run, 150, device)
         grown[name] = memory_mb(os.getpid()) - early
     ratios: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
-        spent = {name: take(run, LAZIEST) for name, run in runs.items()}
+        spent = {name: take(run, LAZIEST, device) for name, run in runs.items()}
         for name, seconds in spent.items():
             ratios[name].append(seconds / spent["autoencoder"])
     return {
@@ -166,19 +174,19 @@ def families() -> dict[str, Any]:
     }
 
 
-def steps_of(family: str) -> Iterator[Any]:
+def steps_of(family: str, device: str) -> Iterator[Any]:
     """Return the steps of a run of a family, so far on that every player plays."""
-    training = Training(models.build(family, SHAPE, 0), pictures(), budget=10**9, batch=64)
+    training = Training(models.build(family, SHAPE, 0).to(device), pictures(), budget=10**9, batch=64)
     training.seen = 8 * 10**8
     return iter(training)
 
 
-def take(run: Iterator[Any], steps: int) -> float:
+def take(run: Iterator[Any], steps: int, device: str) -> float:
     """Take some steps of a run; return the seconds."""
-    began = time.perf_counter()
+    began = done(device)
     for _ in range(steps):
         next(run)
-    return time.perf_counter() - began
+    return done(device) - began
 
 
 def lesson(data: str, images: int, batch: int, rate: float, **knobs: Any) -> dict[str, Any]:
@@ -222,11 +230,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", default="throughput,families,digits,mnist")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = parser.parse_args()
-    found: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    os.environ["MANIGEN_TRAIN_DEVICE"] = given.device
+    found: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "device": given.device}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "throughput": throughput,
-        "families": families,
+        "throughput": lambda: throughput(given.device),
+        "families": lambda: families(given.device),
         "digits": lambda: lesson("digits", 60_000, 64, 4e-3, width=16),
         "mnist": lambda: lesson("mnist", 120_000, 128, 2e-3, width=16),
     }

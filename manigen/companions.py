@@ -178,24 +178,23 @@ def fit(
     if not generator.differentiable:
         raise NotPossible(f"{generator.name} has no smooth decoder, so no companions can be fitted to it.")
     taught, other = _shared_out(codes, seed)
-    decoders = _fresh(generator, seed)
+    decoders = [decoder.to(generator.device) for decoder in _fresh(generator, seed)]
     progress(0.0, "painting what they are to learn")
     x = np.concatenate([np.rint(255 * generator.decode(taught[at : at + 512])).astype(np.uint8)
                         for at in range(0, len(taught), 512)])  # fmt: skip
-    z = torch.from_numpy(taught)
-    pictures = torch.from_numpy(x)
+    z, pictures = (torch.from_numpy(part).to(generator.device) for part in (taught, x))
     adam = torch.optim.Adam([weight for decoder in decoders for weight in decoder.parameters()], RATE)
     steps = rounds * -(-len(z) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, RATE / 50)
     rng = seeds.torch_stream(seed)
-    truth = torch.from_numpy(generator.decode(other))
+    others, truth = (torch.from_numpy(part).to(generator.device) for part in (other, generator.decode(other)))
     done = 0
     for round_ in range(rounds):
         orders = [torch.randperm(len(z), generator=rng) for _ in decoders]
         for at in range(0, len(z), BATCH):
             adam.zero_grad()
             for decoder, order in zip(decoders, orders, strict=True):
-                rows = order[at : at + BATCH]
+                rows = order[at : at + BATCH].to(generator.device)
                 missed = decoder(z[rows]) - pictures[rows].float() / 255
                 missed.square().flatten(1).sum(1).mean().backward()
             adam.step()
@@ -204,7 +203,7 @@ def fit(
             if done % 8 == 0:
                 progress(done / steps, f"round {round_ + 1} of {rounds}")
     with torch.inference_mode():
-        error = np.mean([(decoder(torch.from_numpy(other)) - truth).square().mean().item() for decoder in decoders])
+        error = np.mean([(decoder(others) - truth).square().mean().item() for decoder in decoders])
     share = float(error / max(float(truth.var(0).mean()), 1e-12))
     made = _ready(decoders, generator)
 

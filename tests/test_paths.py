@@ -283,6 +283,20 @@ def test_graph_takes_the_shortest_roads_as_a_slow_search_finds_them():
     assert np.allclose(inner, codes[stops[1:-1]])
 
 
+@pytest.mark.parametrize(("kept", "asked"), [(_roads.KEPT, 2), (0, 2 + 2 * 4)])
+def test_a_path_over_measured_roads_has_its_ends_decoded_and_no_more(kept, asked, monkeypatch):
+    monkeypatch.setattr(_roads, "KEPT", kept)
+    codes, shown = np.random.default_rng(2).normal(size=(90, 2)).astype("f"), []
+    look = lambda z: (shown.append(len(z)), np.stack([z[:, 0], 3 * z[:, 1]], axis=1))[1]  # noqa: E731
+    roads = _roads.roads(Manifold(look, Nearest(codes)), 4)
+    shown.clear()
+    route = roads.route(codes[0] + 0.01, codes[1] + 0.01)
+    assert sum(shown) == asked
+    plain = _roads.Roads(roads.country, roads.ruler)
+    plain.seen = None
+    assert route.lengths.sum() == pytest.approx(plain.route(codes[0] + 0.01, codes[1] + 0.01).lengths.sum(), rel=1e-6)
+
+
 def random_roads(rng, count, roads, spread):
     """A connected sparse graph of `count` codes: a tree and random roads more, their lengths `spread` widely."""
     from scipy.sparse import coo_array
@@ -1017,6 +1031,16 @@ def test_the_descent_straightens_a_bent_chain_in_a_few_steps_and_never_goes_up()
 
     wild = _descent.descend(cliff, bent, 9)
     assert np.array_equal(wild.z, bent)  # nothing but NaN around: it stays
+
+
+def test_a_chains_stiffness_is_solved_as_a_dense_solver_does():
+    rng = np.random.default_rng(3)
+    for links in (2, 3, 33):
+        stiff, gradient = rng.lognormal(0, 2, (4, links)), rng.normal(size=(4, links - 1, 5))
+        apart = np.diff(np.eye(links + 1), axis=0)[:, 1:-1]
+        dense = [np.linalg.solve(apart.T @ (2 * w[:, None] * apart), g) for w, g in zip(stiff, gradient, strict=True)]
+        np.testing.assert_allclose(_descent._solved(stiff, gradient), dense, rtol=1e-9, atol=1e-12)
+    assert _descent._solved(np.ones((4, 1)), np.empty((4, 0, 5))).shape == (4, 0, 5)
 
 
 def test_a_chain_that_can_take_no_step_has_not_come_to_rest_whoever_moves_beside_it():

@@ -337,6 +337,21 @@ def test_the_checkpoint_of_a_gan_holds_both_players(tmp_path: Path) -> None:
     assert facts["seen"] == 64
 
 
+def test_a_run_begun_on_another_kind_of_device_goes_on_with_chance_of_its_own(tmp_path: Path) -> None:
+    run = a_run("vae", 64 * 6)
+    steps = iter(run)
+    next(steps), next(steps)
+    folder = run.save(tmp_path).parent
+    groups, facts = checkpoint.read(folder)
+    groups["chance"] = {"state": torch.zeros(16, dtype=torch.uint8)}  # as large as a GPU's
+    checkpoint.write(folder, groups, facts)
+    runs = [a_run("vae", 64 * 6).resume(tmp_path) for _ in range(2)]
+    assert [len(list(again)) for again in runs] == [4, 4]
+    assert same(state(runs[0]), state(runs[1]))
+    later = a_run("vae", 64 * 6)
+    assert not torch.equal(runs[0].rng.get_state(), later.rng.get_state())
+
+
 def test_the_clock_goes_on_where_it_stood(tmp_path: Path) -> None:
     run = a_run()
     next(iter(run))

@@ -11,7 +11,7 @@ None of it is Inception, so none of it is an FID.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Extractor:
     hash: str
     classes: tuple[str, ...]
     arrays: Mapping[str, np.ndarray]
+    _there: dict[Any, dict[str, Any]] = field(default_factory=dict, repr=False)  # on each device that asked
 
     def __str__(self) -> str:
         return f"{self.name} {self.hash[:12]}"
@@ -57,7 +58,11 @@ class Extractor:
         """Return the features (n, 64) of a tensor of pictures x (n, c, h, w), which torch can go back from."""
         import torch
 
-        return self._some({name: torch.from_numpy(value).to(x.device) for name, value in self.arrays.items()}, x)
+        if x.device not in self._there:
+            with torch.inference_mode(False):  # they will be gone back through, whoever asks first
+                w = {name: torch.from_numpy(value).to(x.device) for name, value in self.arrays.items()}
+            self._there[x.device] = w
+        return self._some(self._there[x.device], x)
 
     def named(self, f: np.ndarray) -> np.ndarray:
         """Return the class (n,) that the classifier gives pictures with features f (n, 64)."""

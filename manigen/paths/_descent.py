@@ -158,14 +158,12 @@ def _bent(stiff: np.ndarray, gradient: np.ndarray, moved: Moved) -> np.ndarray:
 
 
 def _solved(stiff: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Solve (D^T diag(2 w) D) x = g for each chain: w (k, m) the links' stiffness, D the differences of its knots."""
-    w = 2 * stiff
-    middle = w[:, :-1] + w[:, 1:]
-    size = middle.shape[1]
-    if not size:
-        return gradient
-    matrix = np.zeros((len(w), size, size))
-    here = np.arange(size)
-    matrix[:, here, here] = middle * (1 + 1e-12) + 1e-300
-    matrix[:, here[:-1], here[1:]] = matrix[:, here[1:], here[:-1]] = -w[:, 1:-1]
-    return np.linalg.solve(matrix, gradient)
+    """Solve (D^T diag(2 w) D) x = g for each chain: w (k, m) the links' stiffness, D the differences of its knots.
+
+    A chain of springs held at both ends: each link pulls as hard as the one before it less what its knot takes up, and
+    what the links give adds up to nothing, which says how hard the first one pulls.
+    """
+    w = 2 * stiff[:, :, None]
+    taken = np.concatenate([np.zeros_like(gradient[:, :1]), gradient.cumsum(axis=1)], axis=1)
+    given = taken / w
+    return (given.sum(axis=1, keepdims=True) / (1 / w).sum(axis=1, keepdims=True) / w - given).cumsum(axis=1)[:, :-1]

@@ -28,6 +28,7 @@ CHUNK = 1024  # codes decoded at once
 WATCHED = 64  # and while somebody waits to hear how far it is
 WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
 LEAST = 1e-9  # of the mean length: a road of no length is no road
+KEPT = 32 * 2**20  # bytes of what was seen of the real codes, at most, that are kept for the ties of a way's ends
 OUTSIDE = 2.0  # an end farther from the data than this (1 is typical) has no road to them, only a bridge
 
 
@@ -135,6 +136,7 @@ class Roads:
                 raise Stopped("The search was stopped before it knew the roads.")
             parts.append(ruler.see(country.z[at : at + some], REAL))
         seen = np.concatenate(parts)
+        self.seen = seen if seen.nbytes <= KEPT else None
         lengths = np.concatenate(
             [np.empty(0)]
             + [ruler.apart(seen[i[at : at + CHUNK]], seen[j[at : at + CHUNK]]) for at in range(0, len(i), CHUNK)]
@@ -176,7 +178,9 @@ class Roads:
 
     def _look(self, ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What the ruler sees of both ends, and of the codes `rows` (2, k) that they are tied to."""
-        return self.ruler.see(np.concatenate([ends, *self.country.z[rows]]))
+        if self.seen is None:
+            return self.ruler.see(np.concatenate([ends, *self.country.z[rows]]))
+        return np.concatenate([self.ruler.see(ends), *self.seen[rows]])
 
     def _way(self, rows: np.ndarray, far: np.ndarray, ties: list[np.ndarray]) -> tuple[list[int], np.ndarray, bool]:
         """Return the codes on the shortest way, the lengths of its roads, and whether a shorter one may exist.

@@ -118,7 +118,10 @@ class Training:
         self.rng = seeds.torch_stream(seed, device.type)
         self.optimisers = {
             player: torch.optim.Adam(
-                model.weights_of(player), lr=learning_rate, **{"betas": (0.9, 0.99), **model.settings_of(player)}
+                model.weights_of(player),
+                lr=learning_rate,
+                fused=device.type == "cuda",
+                **{"betas": (0.9, 0.99), **model.settings_of(player)},
             )
             for player in model.players
         }
@@ -188,14 +191,12 @@ class Training:
                 named = self.model.losses(player, x, self.rng)
             if not named:
                 continue  # the player sits this round out
-            values = {name: float(loss.detach()) for name, loss in named.items()}
-            if not all(map(math.isfinite, values.values())):
-                raise Diverged(
-                    f"The {player}'s loss became {values['total']} after {self.seen:,} pictures; "
-                    "a smaller learning rate or a smaller weight of its terms usually cures it."
-                )
             named["total"].backward()
-            self._check_gradient(player, optimiser)
+            *told, length = torch.stack(
+                [*(loss.detach().float() for loss in named.values()), _length(optimiser)]
+            ).tolist()
+            values = dict(zip(named, told, strict=True))
+            self._check(player, values, length)
             optimiser.step()
             losses |= {name if name != "total" or len(self.optimisers) == 1 else f"{player}_total": value
                        for name, value in values.items()}  # fmt: skip
@@ -204,10 +205,13 @@ class Training:
         self._follow()
         return losses
 
-    def _check_gradient(self, player: str, optimiser: torch.optim.Optimizer) -> None:
+    def _check(self, player: str, values: dict[str, float], length: float) -> None:
         """Raise `Diverged` before a step that would leave the weights infinite, so that they stay as they are."""
-        gradients = [w.grad for group in optimiser.param_groups for w in group["params"] if w.grad is not None]
-        length = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+        if not all(map(math.isfinite, values.values())):
+            raise Diverged(
+                f"The {player}'s loss became {values['total']} after {self.seen:,} pictures; "
+                "a smaller learning rate or a smaller weight of its terms usually cures it."
+            )
         if not math.isfinite(length):
             raise Diverged(
                 f"The {player}'s gradient exploded after {self.seen:,} pictures; "
@@ -289,12 +293,11 @@ class Training:
     def _follow(self) -> None:
         back = 1 - 1 / max(1.0, HORIZON * self.budget / self.batch)
         keep = min(AVERAGE, back, (1 + self.index) / (10 + self.index))
-        weights = dict(self.model.named_parameters())
-        for name, value in self.model.state_dict().items():
-            if name in weights:
-                self.average[name].lerp_(value, 1 - keep)
-            else:
-                self.average[name].copy_(value)  # a buffer is fitted, not descended: only the last fit counts
+        now = self.model.state_dict()
+        weights = [name for name, _ in self.model.named_parameters()]
+        torch._foreach_lerp_([self.average[name] for name in weights], [now.pop(name) for name in weights], 1 - keep)
+        for name, value in now.items():
+            self.average[name].copy_(value)  # a buffer is fitted, not descended: only the last fit counts
 
     def _score(self) -> float | None:
         """Score the averaged weights on the held-out pictures, and remember them when they are the best so far."""
@@ -376,7 +379,14 @@ class Training:
             prefix = f"adam.{player}."
             state = {int(name[len(prefix) :]): group for name, group in groups.items() if name.startswith(prefix)}
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-        self.rng.set_state(groups["chance"]["state"])
+            for weight, held in optimiser.state.items():  # in the order of the weights, as Adam's fused steps want it
+                held |= {key: torch.empty_like(weight).copy_(value) for key, value in held.items() if value.dim()}
+        chance = groups["chance"]["state"]
+        if chance.shape == self.rng.get_state().shape:
+            self.rng.set_state(chance)
+        else:  # begun on another kind of device, whose chance is another
+            seed = int(seeds.numpy_stream(self.seed, 2, facts["index"]).integers(2**31))
+            self.rng = seeds.torch_stream(seed, self.model.device.type)
         self.index, self.seen, self.best_score = facts["index"], facts["seen"], facts["best_score"]
         self.seconds = facts.get("seconds", 0.0)
 
@@ -394,3 +404,9 @@ class Training:
             "pictures": len(self.images),
             "data": self._fingerprint,
         }
+
+
+def _length(optimiser: torch.optim.Optimizer) -> Tensor:
+    """The length () of all gradients of a player together."""
+    gradients = [w.grad for group in optimiser.param_groups for w in group["params"] if w.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients).float()
