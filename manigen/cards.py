@@ -55,9 +55,9 @@ class Knob:
         return parsed
 
 
-def weight(name: str, default: float, help: str, high: float) -> Knob:
+def weight(name: str, default: float, help: str, high: float, title: str = "") -> Knob:
     """Return the knob of a loss term's weight, in [0, `high`]; at 0 the term is left out."""
-    return Knob(name, default, help, 0.0, high, log=True)
+    return Knob(name, default, help, 0.0, high, log=True, title=title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,10 +322,10 @@ def test_the_article_s_preset_proposes_its_own_length_and_batch_and_lets_them_be
         return told["How long: pictures seen"], told["Pictures in a step"]
 
     assert run_of() == (300_000, 256)
-    next(number for number in test.number_input if number.label == "dim").set_value(7).run()
-    next(box for box in test.selectbox if box.label == "preset").set_value("article").run()
-    (dim,) = (number for number in test.number_input if number.label == "dim")
-    (pull,) = (slider for slider in test.select_slider if slider.label == "code l2")
+    next(number for number in test.number_input if number.label == "Numbers in a code").set_value(7).run()
+    next(box for box in test.selectbox if box.label == "Preset").set_value("article").run()
+    (dim,) = (number for number in test.number_input if number.label == "Numbers in a code")
+    (pull,) = (slider for slider in test.select_slider if slider.label == "Code length")
     assert (dim.value, dim.disabled) == (32, True) and (pull.value, pull.disabled) == (0.0, True)  # its own
     assert run_of() == (3_000_000, 256) and any("50 rounds" in said.value for said in test.caption)
     next(slider for slider in test.select_slider if slider.label == "Pictures in a step").set_value(128).run()
@@ -344,13 +344,13 @@ def test_every_loss_term_has_a_slider_that_goes_down_to_nothing(
     monkeypatch.setattr("manigen.workshop.pace.measure", lambda about, shape: 1234.0)
     monkeypatch.setattr("manigen.workshop.host.Host.ensure", lambda self: None)
     test = opened(ROOT / "pages" / "train.py", data_for="digits", family="fusion")
-    terms = ("adversarial", "distance", "isometry", "cycle", "code l2", "weight decay", "penalty")
+    terms = ("Adversarial", "Distance", "Isometry", "Cycle", "Code length", "Weight decay", "Penalty")
     sliders = {slider.label: slider for slider in test.select_slider if slider.label in terms}
     assert set(sliders) == set(terms)
     for slider in sliders.values():
         assert float(slider.options[0]) == 0 and f"{slider.value:g}" in slider.options
-    sliders["distance"].set_value(0.0)
-    sliders["cycle"].set_value(0.5).run()
+    sliders["Distance"].set_value(0.0)
+    sliders["Cycle"].set_value(0.5).run()
     next(button for button in test.button if button.label == "Start training").click().run()
     assert not test.exception and not test.error
     (note,) = tmp_path.glob("owners/*/runs/*/about.json")

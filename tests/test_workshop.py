@@ -481,7 +481,7 @@ def test_a_loss_that_runs_away_is_said_once(monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_how_long_it_takes_is_measured_in_another_process_and_remembered() -> None:
+def test_how_long_it_takes_is_measured_in_another_process_and_remembered(monkeypatch) -> None:
     from manigen.errors import ManigenError
     from manigen.workshop import pace
 
@@ -491,5 +491,8 @@ def test_how_long_it_takes_is_measured_in_another_process_and_remembered() -> No
     assert per_second > 0
     assert pace.known(about, (1, 8, 8)) == pytest.approx(per_second, rel=1e-3)
     assert pace.known({**about, "batch": 128}, (1, 8, 8)) is None
+    monkeypatch.setenv("MANIGEN_TRAIN_DEVICE", "elsewhere")
+    assert pace.known(about, (1, 8, 8)) is None
+    monkeypatch.delenv("MANIGEN_TRAIN_DEVICE")
     with pytest.raises(ManigenError, match="cannot be halved"):
         pace.measure({"family": "autoencoder", "knobs": {}, "batch": 8}, (1, 27, 27))

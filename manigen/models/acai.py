@@ -33,7 +33,7 @@ card = Card(
         LAYOUT,
         weight("between", 0.5, "How much the critic of half-way pictures is heard, per pixel.", 100.0),
         Knob("mix", 0.2, "Share g of the real picture in what the critic is told is not half-way.", 0.0, 1.0),
-        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
+        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0, "Code length"),
         Knob("begin", 0.1, "Share of the training after which the critic is heard.", 0.0, 1.0),
     ),
     facts={

@@ -36,7 +36,7 @@ card = Card(
         DIM,
         WIDTH,
         LAYOUT,
-        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
+        weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0, "Code length"),
         Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
         weight("weight_decay", 1e-5, "Weight decay of the decoder.", 0.1),
         Knob("preset", "none", "The founding article's own networks and terms.", choices=("none", "article")),

@@ -30,7 +30,7 @@ KNOBS = (
     DIM,
     WIDTH,
     LAYOUT,
-    weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0),
+    weight("code_l2", 0.05, "How strongly codes are pulled towards the origin.", 100.0, "Code length"),
     Knob("code_noise", 0.1, "Noise added to the codes while training; smooths the manifold.", 0.0, 2.0),
     weight("weight_decay", 0.0, "Weight decay of the decoder.", 0.1),
     weight("distance", 20.0, "How strongly codes are asked to lie as far apart as their pictures.", 10_000.0),

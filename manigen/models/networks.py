@@ -24,7 +24,7 @@ SMALLEST = 7  # the width at which halving stops
 GRID = 2  # the width a code laid out as a grid has
 GAIN = 1.68  # 1 / (E silu(x)^2)^(1/2) for x ~ N(0, 1): what keeps a signal's size through SiLU
 
-DIM = Knob("dim", 16, "How many numbers a code has.", 1, 512)
+DIM = Knob("dim", 16, "How many numbers a code has.", 1, 512, title="Numbers in a code")
 WIDTH = Knob("width", 32, "Channels of the first layer: more draws finer and trains slower.", 4, 256)
 LAYOUT = Knob("layout", "flat", "A code behind a dense layer, or as a 2x2 grid of channels.", choices=("flat", "grid"))
 

@@ -233,7 +233,8 @@ def _changed(card: Card, turned: Mapping[str, Value], fixed: Mapping[str, Value]
 
 def _knob(family: str, knob: Knob, fixed: Mapping[str, Value]) -> Value:
     """Show one knob, or the value that the preset fixes it at; return its value."""
-    prefix, label, held = f"knob:{family}", knob_text(knob.name.replace("_", " ")), knob.name in fixed
+    prefix, label, held = f"knob:{family}", knob_text(knob.title or knob.name.replace("_", " ")), knob.name in fixed
+    label = label[:1].upper() + label[1:]
     value = fixed.get(knob.name, knob.default)
     prefix += f":{value}" * held  # a widget of its own: what was typed before stands there again afterwards
     if isinstance(value, int) and not isinstance(value, bool):  # often better typed than dragged to

@@ -1,8 +1,8 @@
 """The pace: on what a training computes here, and how long one will take, measured and remembered.
 
-A kind of training (family, knobs that change its size, picture shape, batch, threads) has a pace in pictures a second.
-What finished trainings of that kind kept is remembered; where there was none, some steps on noise are timed in a
-process of their own: `python -m manigen.workshop.pace '{"family": ...}'`.
+A kind of training (family, knobs that change its size, picture shape, batch, threads, a device asked for) has a pace
+in pictures a second. What finished trainings of that kind kept is remembered; where there was none, some steps on noise
+are timed in a process of their own: `python -m manigen.workshop.pace '{"family": ...}'`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def kind(about: Mapping[str, Any], shape: tuple[int, ...], count: int) -> str:
     from manigen import models
 
     knobs = models.card_of(about["family"]).settings(about.get("knobs") or {})
-    told = json.dumps([about["family"], knobs, list(shape), about.get("batch", 256), count], sort_keys=True)
+    wanted = os.environ.get("MANIGEN_TRAIN_DEVICE")
+    place = [wanted] if wanted else []  # a machine's own device needs no name
+    told = json.dumps([about["family"], knobs, list(shape), about.get("batch", 256), count, *place], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
