@@ -39,7 +39,7 @@ import torch
 from manigen import datasets, paths, seeds, weights
 from manigen.errors import BadInput, ManigenError
 from manigen.nearest import Nearest
-from manigen.paths import _roads
+from manigen.paths import _atlas
 from manigen.paths.base import Manifold
 from manigen.threads import one_thread
 
@@ -105,7 +105,7 @@ class Bench:
         self.held_out = codes.z[seeds.numpy_stream(seed).permutation(np.flatnonzero(codes.split == 1))]
         self.manifold = Manifold(self.generator.decode, self.near)
         self.walker = ThreadPoolExecutor(1, initializer=one_thread, initargs=(True,))
-        self.built, self.roads = timed(lambda: _roads.roads(self.manifold))
+        self.built, self.roads = timed(lambda: _atlas.roads(self.manifold))
         starts, ends = self.ends(1)
         for kind in ("density", "pullback"):  # once, to warm up
             paths.between(starts, ends, kind, decode=self.generator.decode, codes=self.near)
@@ -198,7 +198,7 @@ class Bench:
             return {"large_graph_left_out": str(problem)}
         z = np.concatenate([self.generator.encode(x[at : at + 512]) for at in range(0, len(x), 512)])
         near = Nearest(z)
-        built, _ = timed(lambda: _roads.roads(Manifold(self.generator.decode, near)))
+        built, _ = timed(lambda: _atlas.roads(Manifold(self.generator.decode, near)))
         starts, ends = self.ends(min(QUERIES, len(self.held_out) // 2))
         pairs = list(zip(starts, ends, strict=True))
 

@@ -24,7 +24,7 @@ import numpy as np
 from manigen import checks, files, kept, projections, seeds
 from manigen.errors import ManigenError
 from manigen.measures import _distortion, _stability
-from manigen.projections import _back
+from manigen.projections import _back, _trials
 
 if TYPE_CHECKING:
     from manigen.measures import Distortion, Stability
@@ -199,7 +199,7 @@ def _ways(z: np.ndarray, p: np.ndarray) -> tuple[dict[str, float], _back.Decoder
 
 def _measured_ways(z: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
     """Measure the ways back from a map, as arrays for a file; where the decoder is the best, with its network."""
-    found = _back.measured(z, p)
+    found = _trials.measured(z, p)
     net = _back.Decoder.fit(z, p).held if found and min(found, key=lambda way: found[way]) == "decoder" else {}
     nets = {f"net_{name}": array for name, array in net.items()}
     return {"names": np.array(list(found)), "errors": np.array(list(found.values())), **nets}

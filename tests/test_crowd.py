@@ -258,10 +258,10 @@ def test_of_many_codes_some_are_fitted_and_the_others_placed_with_progress(monke
 
 
 def test_the_ways_back_of_many_points_leave_out_the_triangles(monkeypatch: pytest.MonkeyPatch) -> None:
-    from manigen.projections import _back
+    from manigen.projections import _back, _trials
 
-    monkeypatch.setattr(_back, "MANY", 200)
-    assert set(_back.measured(P[:500] @ np.ones((2, 3), np.float32), P[:500])) == set(_back.WAYS) - {"triangle"}
+    monkeypatch.setattr(_trials, "MANY", 200)
+    assert set(_trials.measured(P[:500] @ np.ones((2, 3), np.float32), P[:500])) == set(_back.WAYS) - {"triangle"}
 
 
 def test_the_same_codes_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:

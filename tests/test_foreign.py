@@ -14,7 +14,7 @@ from torch import nn
 
 from manigen import cli, datasets, foreign, home, weights
 from manigen.errors import BadFile, BadInput
-from manigen.foreign import base
+from manigen.foreign import _pictures
 from manigen.workshop import bringing, errand
 
 onnx = pytest.importorskip("onnx")
@@ -374,11 +374,11 @@ def test_pictures_shown_above_what_a_model_makes_of_them_are_the_set_s_own_in_it
 
 
 def test_layouts_are_told_apart_by_their_sides() -> None:
-    assert base.guess_layout((1, 3, 32, 32))[0] == "NCHW"
-    assert base.guess_layout((1, 32, 32, 3))[0] == "NHWC"
-    assert base.guess_layout((1, 28, 28)) == ("NHW", (1, 28, 28))
+    assert _pictures.guess_layout((1, 3, 32, 32))[0] == "NCHW"
+    assert _pictures.guess_layout((1, 32, 32, 3))[0] == "NHWC"
+    assert _pictures.guess_layout((1, 28, 28)) == ("NHW", (1, 28, 28))
     with pytest.raises(BadFile, match="is no picture"):
-        base.guess_layout((1, 7, 8, 9))
+        _pictures.guess_layout((1, 7, 8, 9))
 
 
 @pytest.mark.parametrize("page", ["explore", "interpolate", "sliders", "compare"])

@@ -16,7 +16,7 @@ from manigen import paths, threads
 from manigen.discovery import discover
 from manigen.errors import BadInput, ManigenError, UnknownName
 from manigen.nearest import Nearest
-from manigen.paths import _circles, _descent, _pull, _roads, _survey, density
+from manigen.paths import _atlas, _circles, _descent, _pull, _roads, _survey, density
 from manigen.paths._density import Density
 from manigen.paths.base import Manifold
 from manigen.paths.graph import rounded
@@ -276,7 +276,7 @@ def test_graph_lengths_on_a_swiss_roll_are_those_on_the_sheet_laid_flat():
 def test_graph_takes_the_shortest_roads_as_a_slow_search_finds_them():
     codes = np.random.default_rng(2).normal(size=(90, 2)).astype("f")
     look = lambda z: np.stack([z[:, 0], 3 * z[:, 1]], axis=1)  # noqa: E731
-    route = _roads.roads(Manifold(look, Nearest(codes)), 4).route(codes[0], codes[1])
+    route = _atlas.roads(Manifold(look, Nearest(codes)), 4).route(codes[0], codes[1])
     stops, length = oracles.shortest_way(codes, look(codes), 4, 0, 1)
     assert route.lengths.sum() == pytest.approx(length, rel=1e-5)
     inner = [stop for stop in route.stops if not np.allclose(stop, codes[0]) and not np.allclose(stop, codes[1])]
@@ -288,7 +288,7 @@ def test_a_path_over_measured_roads_has_its_ends_decoded_and_no_more(kept, asked
     monkeypatch.setattr(_roads, "KEPT", kept)
     codes, shown = np.random.default_rng(2).normal(size=(90, 2)).astype("f"), []
     look = lambda z: (shown.append(len(z)), np.stack([z[:, 0], 3 * z[:, 1]], axis=1))[1]  # noqa: E731
-    roads = _roads.roads(Manifold(look, Nearest(codes)), 4)
+    roads = _atlas.roads(Manifold(look, Nearest(codes)), 4)
     shown.clear()
     route = roads.route(codes[0] + 0.01, codes[1] + 0.01)
     assert sum(shown) == asked
@@ -335,7 +335,7 @@ def test_a_way_on_a_large_graph_looks_at_a_small_part_of_it(monkeypatch):
     from scipy.sparse import csgraph
 
     codes = np.random.default_rng(4).normal(size=(4000, 12)).astype("f")
-    roads = _roads.roads(Manifold(lambda z: z, Nearest(codes)), 10)
+    roads = _atlas.roads(Manifold(lambda z: z, Nearest(codes)), 10)
     plain, seen = csgraph.dijkstra, []
 
     def watched(*args, **more):
@@ -395,7 +395,7 @@ def test_a_slow_decoder_is_asked_only_for_pictures_near_the_way_and_the_path_say
     codes = np.random.default_rng(5).normal(size=(3000, 6)).astype("f")
     exact = _roads.Roads(_roads.Country(codes, 10), _roads.Pictures(Manifold(wavy, Nearest(codes))))
     generator, near = counted(wavy), Nearest(codes)
-    lazy = _roads.roads(Manifold(generator.decode, near))
+    lazy = _atlas.roads(Manifold(generator.decode, near))
     assert generator.count == 24  # to see that it is slow
     starts, ends = codes[:40:2] + np.float32(0.01), codes[1:40:2] + np.float32(0.01)
     asked, over = [], []
@@ -422,7 +422,7 @@ def test_through_a_slow_decoder_that_keeps_distances_the_way_is_the_shortest(slo
     manifold = Manifold(lambda z: z @ turn.T, Nearest(codes))
     exact = _roads.Roads(_roads.Country(codes, 10), _roads.Pictures(manifold))
     for start, end in zip(codes[:20:2], codes[1:20:2], strict=True):
-        found = _roads.roads(manifold).route(start, end)
+        found = _atlas.roads(manifold).route(start, end)
         assert found.lengths.sum() == pytest.approx(exact.route(start, end).lengths.sum(), rel=1e-4)
 
 

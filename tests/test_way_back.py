@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from manigen import maps
-from manigen.projections import Map, _back, fit_map
+from manigen.projections import Map, _back, _trials, fit_map
 
 WAYS = pytest.mark.parametrize("way", list(_back.WAYS))
 
@@ -89,7 +89,7 @@ def test_the_decoder_alone_has_learned_the_map_the_same_one_each_time(bent):
 def test_a_decoder_that_measures_best_is_kept_with_its_network_and_not_fitted_again(bent, tmp_path, monkeypatch):
     monkeypatch.setattr(maps, "folder", lambda: tmp_path)
     errors = dict.fromkeys(_back.WAYS, 0.5) | {"decoder": 0.1}
-    monkeypatch.setattr(_back, "measured", lambda z, p: errors)
+    monkeypatch.setattr(_trials, "measured", lambda z, p: errors)
     one, other = Map.of_places(bent.z, bent.p), Map.of_places(bent.z, bent.p)
     assert maps.take_best_way(one) == errors and one.way == "decoder"
     answer = one.inverse_transform([[0.1, 0.2]])

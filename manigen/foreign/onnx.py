@@ -18,15 +18,9 @@ from torch import Tensor
 from manigen import seeds
 from manigen.cards import Knob
 from manigen.errors import BadFile, NotPossible
-from manigen.foreign.base import (
-    Foreign,
-    from_pictures,
-    guess_layout,
-    guess_range,
-    restore_short,
-    to_pictures,
-)
-from manigen.foreign.probe import LAYOUTS, RANGES, Probe
+from manigen.foreign._pictures import LAYOUTS, RANGES, from_pictures, guess_layout, guess_range, to_pictures
+from manigen.foreign.base import Foreign, restore_short
+from manigen.foreign.probe import Probe
 
 FAMILY = "onnx"
 LARGEST = 1_000_000_000  # bytes of a file

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from manigen.foreign.base import Foreign
 
-RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
-LAYOUTS = ("NCHW", "NHWC", "NHW", "flat")
-
 
 @dataclass(frozen=True)
 class Probe:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from manigen.cards import Knob
 from manigen.errors import BadFile
-from manigen.foreign.base import Foreign, guess_layout, guess_range, restore_short
-from manigen.foreign.probe import LAYOUTS, RANGES, Probe
+from manigen.foreign._pictures import LAYOUTS, RANGES, guess_layout, guess_range
+from manigen.foreign.base import Foreign, restore_short
+from manigen.foreign.probe import Probe
 
 FAMILY = "program"
 

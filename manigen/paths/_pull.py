@@ -22,8 +22,9 @@ import numpy as np
 from manigen import threads
 from manigen.cards import Knob
 from manigen.errors import BadInput
-from manigen.paths import _descent, _roads, graph
+from manigen.paths import _atlas, _descent, graph
 from manigen.paths._density import Density
+from manigen.paths._roads import Country
 from manigen.paths.base import DESCENT, PIXELS, Curve, Manifold
 
 LEVELS = (9, 33)  # knots: first few, for the way, then many, for its shape
@@ -273,10 +274,10 @@ def curves(
     """
     see = manifold.measure(ruler) if fog is None else manifold.ensemble
     owner = manifold.decode if fog is None else see
-    country = _roads.country(manifold) if manifold.real is not None else None
+    country = _atlas.country(manifold) if manifold.real is not None else None
     base = [Curve(np.stack(pair).astype(np.float64), np.array([0.0, 1.0])) for pair in zip(starts, ends, strict=True)]
     at_once = manifold.coarse and manifold.watch is not None
-    on_roads = country is not None and not (at_once and not _roads.measured(manifold))
+    on_roads = country is not None and not (at_once and not _atlas.measured(manifold))
     if on_roads:
         base = graph.curves(starts, ends, manifold)
     moving = [i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if not np.array_equal(start, end)]
@@ -289,7 +290,7 @@ def curves(
     if fear:
         if country is None:
             raise BadInput("A fear of the empty needs the codes of real pictures: give codes=z.")
-        density = _roads.kept(manifold, ("density", bandwidth), lambda: Density(country.near.z, bandwidth))
+        density = _atlas.kept(manifold, ("density", bandwidth), lambda: Density(country.near.z, bandwidth))
 
     few, many = LEVELS
     first, then = STEPS[0] * few * (1 + on_roads), STEPS[1] * many  # codes that either search decodes at most
@@ -331,7 +332,7 @@ def _finer(chain: np.ndarray, many: int) -> np.ndarray:
     return finer
 
 
-def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, country: _roads.Country | None) -> Curve:
+def _finished(first: Curve, knots: np.ndarray, value: float, residual: float, country: Country | None) -> Curve:
     if not (np.isfinite(knots).all() and np.isfinite(value) and np.isfinite(residual)):
         shown = NOT_FOUND if len(first.knots) > 2 else NOT_FOUND_STRAIGHT
         return replace(first, converged=False, notes=(*first.notes, shown))

@@ -4,14 +4,10 @@
 
 Where the graph falls apart, each part is joined to the rest by the shortest gap between them (Boruvka 1926: these are
 edges of the minimum spanning tree). Such a bridge is a road that no data show, and is known as one.
-
-A graph is built once for a set of codes and a ruler, and kept as long as they are.
 """
 
 from __future__ import annotations
 
-import threading
-import weakref
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -23,7 +19,6 @@ from manigen.nearest import Nearest
 from manigen.paths import _circles
 from manigen.paths.base import REAL, ROADS, STEP, Manifold, Stopped
 
-LASTING, MOST = ("country", "roads"), 12  # what is always kept, and how much of the rest for each set of codes
 CHUNK = 1024  # codes decoded at once
 WATCHED = 64  # and while somebody waits to hear how far it is
 WIDEST = 1024  # numbers kept of a picture while the roads are measured; of larger ones, as many random projections
@@ -214,50 +209,3 @@ class Pictures:
 
     def apart(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.linalg.norm((b - a).astype(np.float64), axis=1)
-
-
-_kept: weakref.WeakKeyDictionary[Nearest, dict[Any, Any]] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-def kept(manifold: Manifold, key: tuple[Any, ...], make: Any, of: tuple[Any, ...] = ()) -> Any:
-    """Return what `make()` made for these codes and whatever it is made `of`, made once, kept as long as the codes
-    are; of what hangs on more than codes and pictures, the settings of a knob, the last used.
-
-    Two who ask at once wait for one making.
-    """
-    whose = tuple(getattr(part, "__self__", part) for part in of)  # of a method its generator
-    name = (*key, *map(id, whose))
-    with _lock:
-        of_codes = _kept.setdefault(manifold.near, {})
-        entry = of_codes[name] = of_codes.pop(name, None) or [threading.Lock(), None, whose]  # `whose` keeps its ids
-        for old in [other for other in of_codes if other[0] not in LASTING][:-MOST]:
-            del of_codes[old]
-    with entry[0]:
-        if entry[1] is None:
-            entry[1] = make()
-    return entry[1]
-
-
-def country(manifold: Manifold, k: int = 10) -> Country:
-    """Return the graph of a manifold's real codes with k fellows each, its roads not yet measured."""
-    return kept(manifold, ("country", k), lambda: Country(manifold.near.z, k))
-
-
-def roads(manifold: Manifold, k: int = 10) -> Roads:
-    """Return the roads of a manifold's real codes, as long as their pictures differ: of a slow decoder a survey."""
-
-    def make() -> Roads:
-        from manigen.paths import _survey
-
-        land, ruler = country(manifold, k), Pictures(manifold)
-        return _survey.Surveyed(land, ruler) if _survey.slow(ruler, land.z) else Roads(land, ruler, manifold)
-
-    return kept(manifold, ("roads", k), make, (manifold.decoder,))
-
-
-def measured(manifold: Manifold, k: int = 10) -> bool:
-    """Say whether the roads are measured already, so that `roads` answers at once."""
-    whose = getattr(manifold.decoder, "__self__", manifold.decoder)
-    entry = _kept.get(manifold.near, {}).get(("roads", k, id(whose)))
-    return entry is not None and entry[1] is not None

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from manigen.cards import Card, Knob
-from manigen.paths import _descent, _roads, graph
+from manigen.paths import _atlas, _descent, graph
 from manigen.paths._density import Density
+from manigen.paths._roads import Country, Roads
 from manigen.paths.base import Curve, Manifold, Trace
 
 card = Card(
@@ -86,10 +87,10 @@ def curves(
     lift: float = 0.0,
 ) -> list[Curve]:
     """Return the path of each pair of ends (k, d), all searched for at once."""
-    country = _roads.country(manifold)
-    density = _roads.kept(manifold, ("density", bandwidth), lambda: Density(country.near.z, bandwidth))
-    roads = _roads.kept(
-        manifold, ("slow roads", bandwidth, fear), lambda: _roads.Roads(country, Slowness(country, density, fear))
+    country = _atlas.country(manifold)
+    density = _atlas.kept(manifold, ("density", bandwidth), lambda: Density(country.near.z, bandwidth))
+    roads = _atlas.kept(
+        manifold, ("slow roads", bandwidth, fear), lambda: Roads(country, Slowness(country, density, fear))
     )
     first = [graph.curve(start, end, roads) for start, end in zip(starts, ends, strict=True)]
     moving = [i for i, (start, end) in enumerate(zip(starts, ends, strict=True)) if not np.array_equal(start, end)]
@@ -117,7 +118,7 @@ def lifted(z: np.ndarray, lift: float) -> np.ndarray:
 class Slowness:
     """The ruler of density: a road is |a - b| times the mean of p^(-b/2) at its ends."""
 
-    def __init__(self, country: _roads.Country, density: Density, fear: float) -> None:
+    def __init__(self, country: Country, density: Density, fear: float) -> None:
         self.country, self.density, self.fear = country, density, fear
 
     def see(self, z: np.ndarray, what: str = "") -> np.ndarray:
@@ -190,9 +191,7 @@ def _energy(line: np.ndarray, density: Density, fear: float) -> _descent.Energy:
     return energy
 
 
-def finished(
-    first: Curve, knots: np.ndarray, residual: float, country: _roads.Country, tolerance: float = TOLERANCE
-) -> Curve:
+def finished(first: Curve, knots: np.ndarray, residual: float, country: Country, tolerance: float = TOLERANCE) -> Curve:
     """Return the curve of a search that began at `first`, or `first` where nothing came of it, and say so."""
     if not np.isfinite(knots).all() or not np.isfinite(residual):
         return replace(first, converged=False, notes=(*first.notes, NOT_FOUND))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from manigen.cards import Card, Knob
-from manigen.paths import _roads
+from manigen.paths import _atlas
+from manigen.paths._roads import Roads
 from manigen.paths.base import Curve, Manifold, Trace
 
 card = Card(
@@ -53,11 +54,11 @@ def curves(
     starts: np.ndarray, ends: np.ndarray, manifold: Manifold, neighbours: int = 10, smoothing: float = 1.0
 ) -> list[Curve]:
     """Return the path of each pair of ends (k, d); the graph is built at the first call, once for all."""
-    graph = _roads.roads(manifold, neighbours)
+    graph = _atlas.roads(manifold, neighbours)
     return [curve(start, end, graph, smoothing) for start, end in zip(starts, ends, strict=True)]
 
 
-def curve(start: np.ndarray, end: np.ndarray, graph: _roads.Roads, smoothing: float = 1.0) -> Curve:
+def curve(start: np.ndarray, end: np.ndarray, graph: Roads, smoothing: float = 1.0) -> Curve:
     """Return the shortest way over the roads of `graph` from one code (d,) to another, its corners rounded."""
     parts, count = graph.country.parts, len(graph.country.z)
     if count < 2 or np.array_equal(start, end):

@@ -1,4 +1,4 @@
-"""Ways back: from a place of a map, where others' codes are known, to a code. Several, and which is best is measured.
+"""Ways back: from a place of a map, where others' codes are known, to a code. Several; `_trials` says which is best.
 
     mean      the smooth mean of the nearest places' codes                    z(p) = sum_i w_i z_i
     linear    the affine map that fits them best, read off at p               z(p) = m - A^T q,  q = sum_i w_i (p_i - p)
@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from manigen import seeds
-from manigen.nearest import MANY
 
 if TYPE_CHECKING:
     from scipy.spatial import Delaunay
@@ -43,7 +42,6 @@ RIDGE = 0.3  # of the linear fit, as a share of the neighbours' spread on the ma
 FARTHEST = 2.0  # spreads of the neighbours that a linear fit is followed beyond their middle
 WAVES, PITCH = 128, 12.0  # that the decoder sees of a place: how many, and how many radians over the map's radius
 TAUGHT, ROUNDS = 20_000, 15  # points the decoder is fitted on at most, and how often it sees each
-HELD_OUT = 1000  # points that are asked for their codes without being among those who answer
 
 
 def linear(p: np.ndarray, z: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -127,30 +125,3 @@ def _seen(p: np.ndarray, held: Mapping[str, np.ndarray]) -> np.ndarray:
     u = u / np.maximum(1.0, np.linalg.norm(u, axis=1, keepdims=True) / max(farthest, 1e-30))
     turns = u @ held["waves"]
     return np.concatenate([u, np.sin(turns), np.cos(turns)], axis=1).astype(np.float32)
-
-
-def measured(z: np.ndarray, p: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Return each way's error on held-out points of a map of codes z (n, d) at places p (n, dims), as a share:
-
-        error = mean |z(p_i) - z_i|^2 / mean |z_i - mean z|^2,    the held-out i not among those who answer
-
-    0 is the code itself, 1 the mean code everywhere. Empty where there are fewer than 100 points. Of more than 100,000
-    the triangles are left out: to find them would take minutes and gigabytes.
-    """
-    from manigen.projections.base import Map
-
-    n = len(z)
-    if n < 100:
-        return {}
-    order = seeds.numpy_stream(seed).permutation(n)
-    out, rest = order[: min(HELD_OUT, n // 10)], order[min(HELD_OUT, n // 10) :]
-    spread = float(np.square(z[out] - z[rest].mean(axis=0)).sum(axis=1, dtype=np.float64).mean())
-    asked = Map.of_places(z[rest], p[rest])
-    found = {}
-    for way in WAYS:
-        if way == "triangle" and n > MANY:
-            continue
-        asked.way = way
-        wrong = np.square(asked.inverse_transform(p[out]) - z[out]).sum(axis=1, dtype=np.float64).mean()
-        found[way] = float(wrong / max(spread, 1e-30))
-    return found
