@@ -159,6 +159,32 @@ def test_no_press_is_lost_where_several_runs_wait_and_the_newest_values_stand(mo
     }
 
 
+def test_a_press_is_heard_also_where_a_further_run_waits_before_its_own_has_begun(monkeypatch):
+    """With Streamlit's own classes: the press is told of, then the run that waits is taken up, with the newest link."""
+    from streamlit.runtime.scriptrunner import RerunException
+    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+    from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+    begin = getattr(SafeSessionState.on_script_will_rerun, "__wrapped__", SafeSessionState.on_script_will_rerun)
+    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", begin)  # and as it was, afterwards
+    requests, heard = ScriptRequests(), []
+
+    def look() -> None:
+        if (found := requests.on_scriptrunner_yield()) is not None:
+            raise RerunException(found.rerun_data)
+
+    session = SafeSessionState(SimpleNamespace(on_script_will_rerun=lambda states, **_: heard.append(states)), look)
+    monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: SimpleNamespace(script_requests=requests))
+    for _ in range(2):  # a second time changes nothing
+        state.hear_presses()
+    session.on_script_will_rerun("quiet", is_history_navigation=False)
+    requests.request_rerun(RerunData(query_string="second"))
+    session.on_script_will_rerun("pressed")
+    assert heard == ["quiet", "pressed"]
+    assert requests.on_scriptrunner_yield().rerun_data.query_string == "second"
+    assert state.SafeSessionState.on_script_will_rerun.__wrapped__ is begin
+
+
 class CutShort(dict[str, Any]):
     """A session in which a run can be ended at any of its looks, as Streamlit ends one where a further one waits."""
 

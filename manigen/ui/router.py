@@ -32,6 +32,7 @@ def switch_language(tongue: str) -> None:
 
 
 from_the_top()
+state.hear_presses()
 st.set_page_config(page_title="ManiGen", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 st.html(
     """<style>

@@ -106,14 +106,19 @@ def show(model: str, map_name: str, chosen: dict[str, Any]) -> bool:
     download = st.columns([2, 2, 2, 3, 2], vertical_alignment="bottom")
     stem = f"{model}-{map_name}-{len(rows)}"
     download[0].download_button(
-        text("selection_csv"), lambda: table(opened, map_name, rows), f"{stem}.csv", "text/csv", width="stretch"
+        text("selection_csv"),
+        lambda: table(opened, map_name, rows),
+        f"{stem}.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
     )
 
     def arrays() -> bytes:
         kept = {"z": codes.z[rows], "rows": codes.rows[rows], "split": codes.split[rows], "labels": codes.labels[rows]}
         return files.npz_bytes(kept)
 
-    download[1].download_button(text("selection_npz"), arrays, f"{stem}.npz", width="stretch")
+    download[1].download_button(text("selection_npz"), arrays, f"{stem}.npz", on_click="ignore", width="stretch")
     centre = codes.z[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
     full = len(state.tray()["pins"]) >= state.MOST_PINS
     download[2].button(

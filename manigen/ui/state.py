@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 from manigen import checks, links
 from manigen.errors import BadInput, ManigenError
@@ -120,6 +121,30 @@ def _wait_again(waiting: list[RerunException]) -> None:
     context = get_script_run_ctx(suppress_warning=True)
     if waiting and context and context.script_requests:
         context.script_requests.request_rerun_batch([further.rerun_data for further in waiting])
+
+
+def hear_presses() -> None:
+    """Have a run of a page hear what was pressed also where a further run, already asked for, is to take its place.
+
+    Streamlit (1.67) looks for further runs before it calls a run's callbacks. What was pressed for a run that had not
+    begun by then, as while the last one was tidied up after, would be heard by neither.
+    """
+    begin = SafeSessionState.on_script_will_rerun
+    known = {"_state", "_lock", "_yield_callback"} <= SafeSessionState.__annotations__.keys()
+    if not known or getattr(begin, "hears_presses", False):
+        return
+
+    @wraps(begin)
+    def heard(self: SafeSessionState, states: Any, **more: Any) -> None:
+        try:
+            self._yield_callback()
+        except RerunException as further:
+            _wait_again([further])
+        with self._lock:
+            self._state.on_script_will_rerun(states, **more)
+
+    heard.hears_presses = True  # type: ignore[attr-defined]
+    SafeSessionState.on_script_will_rerun = heard  # type: ignore[method-assign, assignment]
 
 
 # --- the tray ---------------------------------------------------------------------------------------------------------
