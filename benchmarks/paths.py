@@ -155,7 +155,7 @@ class Bench:
         starts, ends = self.ends(pairs)
         alone = [self.walked(lambda i=i: self.search(starts[i : i + 1], ends[i : i + 1]))[0]
                  for i in range(min(pairs, max(3, repetitions)))]  # fmt: skip
-        ms = min(self.walked(lambda: self.search(starts, ends))[0] for _ in range(2))  # the first one warms a GPU up
+        _, (ms, _) = (self.walked(lambda: self.search(starts, ends)) for _ in range(2))  # the first one warms a GPU up
         return {
             "together_pairs": pairs,
             "together_ms": ms,
@@ -174,10 +174,9 @@ class Bench:
             np.stack([way.codes for way in self.search(starts, ends, kind)])
             for kind in ("pullback", "straight", "graph")
         ]
-        ours = (
-            energies(self.generator.decode, torch.as_tensor(begun[0]).to(self.generator.device)).detach().cpu().numpy()
-        )
-        every, where = np.concatenate(begun), self.generator.device
+        where = self.generator.device
+        ours = energies(self.generator.decode, torch.as_tensor(begun[0]).to(where)).detach().cpu().numpy()
+        every = np.concatenate(begun)
         ms, found = timed(lambda: adam(self.generator.decode, every, steps, where).reshape(3, pairs))
         over = ours / found.min(axis=0)
         return {

@@ -232,6 +232,16 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
+def with_a_line(place: Path, file: str, line: str) -> Path:
+    """A copy of the house with a line more in a file."""
+    for part in ("manigen", "pages"):
+        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "frontend"))
+    shutil.copy(ROOT / "pyproject.toml", place)
+    with (place / file).open("a") as added:
+        added.write(f"\n{line}\n")
+    return place
+
+
 def test_imports_go_one_way() -> None:
     done = lint(ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -245,20 +255,21 @@ def test_imports_go_one_way() -> None:
         ("manigen/cards.py", "def late():\n    import manigen.paths", "Imports go one way"),  # hidden in a function
         ("manigen/training/loop.py", "import streamlit", "Streamlit stays in ui"),
         ("manigen/measures/base.py", "import umap", "Each map library stays in its projection"),
-        ("manigen/paths/_roads.py", "def late():\n    from manigen.paths import _atlas", "No files import each other"),
     ],
 )
 def test_the_guard_bites(file: str, line: str, contract: str, tmp_path: Path) -> None:
-    """A copy of the house with one forbidden import fails, and the message names where it is."""
-    for part in ("manigen", "pages"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "frontend"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    with (tmp_path / file).open("a") as added:
-        added.write(f"\n{line}\n")
-    done = lint(tmp_path)
+    """A copy of the house with one forbidden import fails, and the message names both sides."""
+    done = lint(with_a_line(tmp_path, file, line))
     assert done.returncode == 1, done.stdout
     assert re.search(rf"{contract}.* BROKEN", done.stdout)
-    assert file.removesuffix(".py").rpartition("/")[2] in done.stdout.partition("BROKEN")[2]
+    assert file.removesuffix(".py").replace("/", ".") in done.stdout
+
+
+def test_the_guard_bites_where_two_files_import_each_other(tmp_path: Path) -> None:
+    done = lint(with_a_line(tmp_path, "manigen/paths/_roads.py", "def late():\n    from manigen.paths import _atlas"))
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"No files import each other in a circle.* BROKEN", done.stdout)
+    assert "manigen.paths." in done.stdout and "._roads -> ._atlas" in done.stdout
 
 
 # --- manners ----------------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_every_knob_is_labelled_and_explained_in_chinese() -> None:
     knobs = [knob for cards in rooms.values() for card in cards for knob in card.knobs]
     shown = {words for knob in knobs for words in (knob.help, knob.title) if words}
     shown |= {str(choice) for knob in knobs for choice in knob.choices if str(choice).isalpha()}
-    shown |= {knob.name.replace("_", " ") for card in rooms["models"] for knob in card.knobs}
+    shown |= {knob.title or knob.name.replace("_", " ") for card in rooms["models"] for knob in card.knobs}
     shown |= {words for card in rooms["samplers"] for words in (card.title, card.sentence)}
     for path in sorted((ROOT / "manigen" / "foreign").glob("*.py")):  # their knobs are made where a file is looked at
         for node in ast.walk(ast.parse(path.read_text())):

@@ -49,7 +49,7 @@ class Surveyed(Roads):
 
     def __init__(self, country: Country, ruler: Ruler) -> None:
         self.country, self.ruler = country, ruler
-        self.known: dict[int, np.ndarray] = {}
+        self.decoded: dict[int, np.ndarray] = {}
         self.lock = threading.Lock()
         i, j = country.edges.T
         codes = country.near.z.astype(np.float64)
@@ -63,10 +63,10 @@ class Surveyed(Roads):
     def _pictures(self, rows: np.ndarray) -> np.ndarray:
         """What the ruler sees of real codes: decoded once."""
         with self.lock:
-            new = np.array(sorted({int(row) for row in rows} - self.known.keys()), np.int64)
+            new = np.array(sorted({int(row) for row in rows} - self.decoded.keys()), np.int64)
             if len(new):
-                self.known.update(zip(new.tolist(), self.ruler.see(self.country.z[new], REAL), strict=True))
-            return np.stack([self.known[int(row)] for row in rows])
+                self.decoded.update(zip(new.tolist(), self.ruler.see(self.country.z[new], REAL), strict=True))
+            return np.stack([self.decoded[int(row)] for row in rows])
 
     def _way(self, rows: np.ndarray, far: np.ndarray, ties: list[np.ndarray]) -> tuple[list[int], np.ndarray, bool]:
         i, j = self.country.edges.T

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from manigen import checks, models, seeds
 from manigen.errors import BadFile, BadInput, ManigenError
@@ -295,7 +296,8 @@ class Training:
         keep = min(AVERAGE, back, (1 + self.index) / (10 + self.index))
         now = self.model.state_dict()
         weights = [name for name, _ in self.model.named_parameters()]
-        torch._foreach_lerp_([self.average[name] for name in weights], [now.pop(name) for name in weights], 1 - keep)
+        follow = get_ema_multi_avg_fn(keep)
+        follow([self.average[name] for name in weights], [now.pop(name) for name in weights], None)
         for name, value in now.items():
             self.average[name].copy_(value)  # a buffer is fitted, not descended: only the last fit counts
 
